@@ -1,0 +1,7 @@
+//! Posthouse: the map of the house.
+#![allow(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+pub mod format;
+pub mod model;
+pub mod xml;

@@ -1,0 +1,13 @@
+//! [0] Plain values: what the house talks about, without bytes on a wire or on a disk.
+//!
+//! Imports nothing of the house. Everything here is `Send`, cheap to clone and free of I/O.
+
+pub mod change;
+pub mod fault;
+pub mod flags;
+pub mod ids;
+pub mod mail;
+pub mod names;
+pub mod rights;
+pub mod time;
+pub mod value;

@@ -1,0 +1,219 @@
+//! Access rights of mailboxes and the lists that grant them.
+//!
+//! Spec: XIMSS, "Mailbox Management" (mailboxACLUpdate, mailboxRightsGet). The letters are those of RFC 4314, older form.
+
+use super::fault::{Fault, Outcome};
+use super::names::{AccountAddress, fold};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A set of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rights(pub u16);
+
+const LETTERS: &[(char, Rights)] = &[
+    ('l', Rights::LOOKUP),
+    ('r', Rights::READ),
+    ('s', Rights::SEEN),
+    ('w', Rights::WRITE),
+    ('i', Rights::INSERT),
+    ('p', Rights::POST),
+    ('c', Rights::CREATE),
+    ('d', Rights::DELETE),
+    ('a', Rights::ADMINISTER),
+];
+
+impl Rights {
+    /// No right.
+    pub const NONE: Self = Self(0);
+    /// `l`: see the mailbox in lists.
+    pub const LOOKUP: Self = Self(1);
+    /// `r`: open it and read messages.
+    pub const READ: Self = Self(1 << 1);
+    /// `s`: change the `Seen` flag.
+    pub const SEEN: Self = Self(1 << 2);
+    /// `w`: change the other flags.
+    pub const WRITE: Self = Self(1 << 3);
+    /// `i`: append and copy into it.
+    pub const INSERT: Self = Self(1 << 4);
+    /// `p`: deliver into it by rules and by address.
+    pub const POST: Self = Self(1 << 5);
+    /// `c`: make mailboxes inside it.
+    pub const CREATE: Self = Self(1 << 6);
+    /// `d`: mark deleted and expunge.
+    pub const DELETE: Self = Self(1 << 7);
+    /// `a`: change the list of rights and the class, see hidden messages.
+    pub const ADMINISTER: Self = Self(1 << 8);
+    /// All of them: what the owner has.
+    pub const ALL: Self = Self((1 << 9) - 1);
+
+    /// True when every right of `other` is there.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+    /// The union.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+    /// Without those of `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl FromStr for Rights {
+    type Err = Fault;
+    fn from_str(text: &str) -> Outcome<Self> {
+        text.trim().chars().try_fold(Self::NONE, |rights, c| {
+            let found = LETTERS.iter().find(|(letter, _)| *letter == c);
+            found.map(|(_, right)| rights.with(*right)).ok_or_else(|| Fault::bad("unknown access right"))
+        })
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        LETTERS.iter().filter(|(_, right)| self.has(*right)).try_for_each(|(letter, _)| write!(f, "{letter}"))
+    }
+}
+
+/// Whom an element of a list speaks of. `+` grants on top, `-` takes away, no sign sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AclPattern(String);
+
+impl AclPattern {
+    /// The pattern as the client wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    fn sign(&self) -> Option<char> {
+        self.0.chars().next().filter(|c| *c == '+' || *c == '-')
+    }
+    fn name(&self) -> &str {
+        self.0.trim_start_matches(['+', '-'])
+    }
+    /// Equal without regard to case.
+    fn same(&self, other: &Self) -> bool {
+        fold(&self.0) == fold(&other.0)
+    }
+    /// How closely the pattern names this user, in an account of `owner`: 2 by name, 1 as one of many.
+    fn names(&self, user: &AccountAddress, owner: &AccountAddress) -> u8 {
+        let name = fold(self.name());
+        let same_domain = user.domain == owner.domain;
+        if name == user.to_string() || same_domain && name == user.name.as_str() {
+            return 2;
+        }
+        match name.split_once('@') {
+            None if name == "anyone" => 1,
+            Some(("anyone", domain)) if domain == user.domain.as_str() => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl FromStr for AclPattern {
+    type Err = Fault;
+    fn from_str(text: &str) -> Outcome<Self> {
+        let text = text.trim();
+        let name = text.trim_start_matches(['+', '-']);
+        if name.is_empty() || text.len() > 320 || text.len() - name.len() > 1 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(Fault::incorrect("pattern"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// One step of `mailboxACLUpdate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AclStep {
+    /// The rights become these.
+    Set(AclPattern, Rights),
+    /// These are granted too.
+    Add(AclPattern, Rights),
+    /// These are taken away.
+    Sub(AclPattern, Rights),
+    /// The element goes.
+    Clear(AclPattern),
+}
+
+/// An access control list. An element left without rights stays: it keeps `anyone` out for that name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Acl(pub Vec<(AclPattern, Rights)>);
+
+impl Acl {
+    /// The most elements a list may have.
+    pub const MOST: usize = 256;
+
+    /// The effective rights of `user` on something of `owner`: the exact element or else the union of group elements,
+    /// then the `+` elements are added, then the `-` elements are taken away. The owner has all rights.
+    pub fn effective(&self, user: &AccountAddress, owner: &AccountAddress) -> Rights {
+        if user == owner {
+            return Rights::ALL;
+        }
+        let plain = |closeness: u8| {
+            let fitting = self.0.iter().filter(move |(p, _)| p.sign().is_none() && p.names(user, owner) == closeness);
+            fitting.map(|(_, r)| *r).reduce(Rights::with)
+        };
+        let signed = |sign: char| {
+            let fitting = self.0.iter().filter(move |(p, _)| p.sign() == Some(sign) && p.names(user, owner) > 0);
+            fitting.fold(Rights::NONE, |all, (_, r)| all.with(*r))
+        };
+        plain(2).or_else(|| plain(1)).unwrap_or_default().with(signed('+')).without(signed('-'))
+    }
+
+    /// Applies the steps in order; on a fault nothing must be kept of the result.
+    pub fn update(&mut self, steps: &[AclStep]) -> Outcome<()> {
+        for step in steps {
+            let (AclStep::Set(pattern, _) | AclStep::Add(pattern, _) | AclStep::Sub(pattern, _) | AclStep::Clear(pattern)) = step;
+            let at = self.0.iter().position(|(p, _)| p.same(pattern));
+            let old = at.and_then(|i| self.0.get(i)).map(|(_, r)| *r).unwrap_or_default();
+            let rights = match step {
+                AclStep::Set(_, rights) => Some(*rights),
+                AclStep::Add(_, rights) => Some(old.with(*rights)),
+                AclStep::Sub(_, rights) => Some(old.without(*rights)),
+                AclStep::Clear(_) => None,
+            };
+            match (at, rights) {
+                (Some(i), Some(rights)) => self.0[i].1 = rights,
+                (Some(i), None) => drop(self.0.remove(i)),
+                (None, Some(rights)) => self.0.push((pattern.clone(), rights)),
+                (None, None) => {}
+            }
+        }
+        if self.0.len() > Self::MOST {
+            return Err(Fault::quota("too many access control elements"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acl(rows: &[(&str, &str)]) -> Acl {
+        Acl(rows.iter().map(|(p, r)| (p.parse().unwrap(), r.parse().unwrap())).collect())
+    }
+
+    #[test]
+    fn effective_rights_follow_the_three_steps() {
+        let owner: AccountAddress = "alice@example.test".parse().unwrap();
+        let bob: AccountAddress = "bob@example.test".parse().unwrap();
+        let carol: AccountAddress = "carol@other.test".parse().unwrap();
+        let list = acl(&[("anyone", "lr"), ("bob", "lrs"), ("+bob", "i"), ("-anyone", "s"), ("anyone@other.test", "w")]);
+        assert_eq!(list.effective(&owner, &owner), Rights::ALL);
+        assert_eq!(list.effective(&bob, &owner).to_string(), "lri");
+        assert_eq!(list.effective(&carol, &owner).to_string(), "lrw");
+        assert_eq!(acl(&[("anyone", "lr"), ("bob", "")]).effective(&bob, &owner), Rights::NONE);
+    }
+
+    #[test]
+    fn steps_apply_in_order() {
+        let mut list = acl(&[("user1", "lr"), ("user2", "lr")]);
+        let step = |mode: fn(AclPattern, Rights) -> AclStep, p: &str, r: &str| mode(p.parse().unwrap(), r.parse().unwrap());
+        list.update(&[step(AclStep::Add, "user1", "di"), step(AclStep::Sub, "user2", "r")]).unwrap();
+        assert_eq!(list, acl(&[("user1", "lrid"), ("user2", "l")]));
+        assert!("lx".parse::<Rights>().is_err());
+    }
+}

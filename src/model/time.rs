@@ -1,0 +1,189 @@
+//! Time: instants in seconds, the wire's date forms, zones, durations.
+//!
+//! Spec: XIMSS, "XML Data Formats" (iCalendar date-times: `20060410T201548Z`); zone names are IANA's, with
+//! `HostOS` for the server's own and the product's own names translated.
+
+use super::fault::{Fault, Outcome};
+use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// An instant: seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The present second.
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp())
+    }
+
+    fn utc(self) -> NaiveDateTime {
+        let bounded = self.0.clamp(-62_135_596_800, 253_402_300_799);
+        DateTime::<Utc>::from_timestamp(bounded, 0).unwrap_or_default().naive_utc()
+    }
+
+    /// `20060410T201548Z`.
+    pub fn gmt(self) -> String {
+        format!("{}Z", self.gmt_bare())
+    }
+
+    /// `20060410T201548`: as the `gmtTime` attributes have it.
+    pub fn gmt_bare(self) -> String {
+        self.utc().format("%Y%m%dT%H%M%S").to_string()
+    }
+
+    /// `20060410T151548`: the clock of a zone.
+    pub fn local(self, zone: &Zone) -> String {
+        let shift = zone.shift_at(self);
+        Self(self.0.saturating_add(i64::from(shift))).gmt_bare()
+    }
+
+    /// RFC 5322 3.3 with this shift in seconds: `Mon, 10 Apr 2006 13:15:48 -0700`.
+    pub fn rfc5322(self, shift: i32) -> String {
+        let clock = Self(self.0.saturating_add(i64::from(shift))).utc();
+        let (sign, abs) = if shift < 0 { ('-', -shift) } else { ('+', shift) };
+        format!("{} {sign}{:02}{:02}", clock.format("%a, %d %b %Y %H:%M:%S"), abs / 3600, abs / 60 % 60)
+    }
+
+    /// HTTP's date (RFC 9110 5.6.7).
+    pub fn http(self) -> String {
+        self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// This many seconds later.
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Fault;
+    /// Reads `YYYYMMDDThhmmss` with or without `Z`, and `YYYYMMDD` (midnight); both forms are taken for GMT.
+    fn from_str(text: &str) -> Outcome<Self> {
+        let bad = || Fault::bad("date is incorrect");
+        let text = text.trim().trim_end_matches(['Z', 'z']);
+        let full = if text.len() == 8 { format!("{text}T000000") } else { text.to_owned() };
+        let clock = NaiveDateTime::parse_from_str(&full, "%Y%m%dT%H%M%S").map_err(|_| bad())?;
+        Ok(Self(clock.and_utc().timestamp()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.gmt())
+    }
+}
+
+/// A time zone: one of IANA's, or the server's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(chrono_tz::Tz);
+
+/// Zone names of the reference product beside IANA's.
+const PRODUCT_ZONES: &[(&str, chrono_tz::Tz)] = &[
+    ("NorthAmerica/Pacific", chrono_tz::America::Los_Angeles),
+    ("NorthAmerica/Mountain", chrono_tz::America::Denver),
+    ("NorthAmerica/Central", chrono_tz::America::Chicago),
+    ("NorthAmerica/Eastern", chrono_tz::America::New_York),
+    ("NorthAmerica/Atlantic", chrono_tz::America::Halifax),
+    ("Europe/Western", chrono_tz::Europe::London),
+    ("Europe/Central", chrono_tz::Europe::Paris),
+    ("Europe/Eastern", chrono_tz::Europe::Helsinki),
+];
+
+impl Zone {
+    /// Greenwich.
+    pub const GMT: Self = Self(chrono_tz::Tz::UTC);
+
+    /// The zone of a name; `HostOS` and the empty name are the server's own. None where the name is unknown.
+    pub fn named(name: &str) -> Option<Self> {
+        if name.is_empty() || name.eq_ignore_ascii_case("HostOS") {
+            return Some(Self::host());
+        }
+        let product = PRODUCT_ZONES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, tz)| *tz);
+        product.or_else(|| chrono_tz::Tz::from_str_insensitive(name).ok()).map(Self)
+    }
+
+    /// The zone this machine is set to; Greenwich where it cannot be told.
+    pub fn host() -> Self {
+        static HOST: std::sync::LazyLock<Zone> = std::sync::LazyLock::new(|| {
+            let name = iana_time_zone::get_timezone().unwrap_or_default();
+            Zone(chrono_tz::Tz::from_str_insensitive(&name).unwrap_or(chrono_tz::Tz::UTC))
+        });
+        *HOST
+    }
+
+    /// Seconds that the zone's clock is ahead of Greenwich at this instant.
+    pub fn shift_at(&self, at: Timestamp) -> i32 {
+        self.0.offset_from_utc_datetime(&at.utc()).fix().local_minus_utc()
+    }
+
+    /// The IANA name.
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    /// All names that `named` knows, `HostOS` first, then IANA's in order.
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        std::iter::once("HostOS").chain(chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()))
+    }
+}
+
+/// A span of time in the settings' grammar: plain seconds, or numbers with `s m h d w` (`15d`, `1h30m`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Duration(pub i64);
+
+impl FromStr for Duration {
+    type Err = Fault;
+    fn from_str(text: &str) -> Outcome<Self> {
+        let bad = || Fault::bad("duration is incorrect");
+        let text = text.trim();
+        let (mut total, mut number, mut unit) = (0i64, None::<i64>, false);
+        for c in text.chars() {
+            if let Some(digit) = c.to_digit(10) {
+                number = Some(number.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(i64::from(digit))).ok_or_else(bad)?);
+                continue;
+            }
+            let seconds = match c.to_ascii_lowercase() {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                'w' => 604_800,
+                _ => return Err(bad()),
+            };
+            total = number.take().and_then(|n| n.checked_mul(seconds)).and_then(|n| total.checked_add(n)).ok_or_else(bad)?;
+            unit = true;
+        }
+        match number {
+            Some(_) if unit => Err(bad()),
+            Some(seconds) => Ok(Self(seconds)),
+            None if unit => Ok(Self(total)),
+            None => Err(bad()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_dates_go_both_ways() {
+        let at: Timestamp = "20060410T201548Z".parse().unwrap();
+        assert_eq!(at.gmt(), "20060410T201548Z");
+        assert_eq!(at.rfc5322(-25200), "Mon, 10 Apr 2006 13:15:48 -0700");
+        assert_eq!(at.local(&Zone::named("America/Chicago").unwrap()), "20060410T151548");
+        assert_eq!("20060410".parse::<Timestamp>().unwrap().gmt_bare(), "20060410T000000");
+        assert!("2006-04-10".parse::<Timestamp>().is_err());
+        assert!(!Timestamp(i64::MAX).gmt().is_empty());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let d = |t: &str| t.parse::<Duration>().ok().map(|d| d.0);
+        assert_eq!((d("5m"), d("15d"), d("28800"), d("1h30m"), d("0")), (Some(300), Some(1_296_000), Some(28800), Some(5400), Some(0)));
+        assert_eq!((d(""), d("5x"), d("m"), d("1h30"), d("99999999999999999999")), (None, None, None, None, None));
+    }
+}
