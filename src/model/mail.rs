@@ -153,3 +153,10 @@ pub struct Report {
     /// The groups after the first.
     pub groups: Vec<Report>,
 }
+
+// STUB until the mime branch lands
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Envelope {
+    pub date: Option<(Timestamp, i32)>,
+    pub media: bool,
+}

@@ -3,6 +3,7 @@
 //! Imports nothing of the house. Everything here is `Send`, cheap to clone and free of I/O.
 
 pub mod change;
+pub mod credential;
 pub mod fault;
 pub mod flags;
 pub mod ids;

@@ -1,0 +1,57 @@
+//! What the house asks of a storage engine: ordered keys of bytes, ranges, snapshots, atomic durable transactions.
+//! redb is the first to answer (`redb_engine`); a distributed one can stand in by answering the same.
+
+use super::tables::Table;
+use crate::model::fault::Outcome;
+use std::ops::{Bound, ControlFlow};
+
+/// A range of keys.
+pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// What is done with each pair of a scan. `Break` ends it.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Outcome<ControlFlow<()>>;
+
+/// The direction of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// Reading: from a snapshot, or inside a transaction (which sees its own writes).
+pub trait Read {
+    /// The value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>>;
+
+    /// Visits the pairs of a range in key order. The visitor must not write to the same table.
+    fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()>;
+}
+
+/// An atomic transaction: all of it or nothing. Dropped without `commit`, it leaves no trace.
+pub trait Transaction: Read {
+    /// Stores a value under a key, replacing what was there.
+    fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()>;
+    /// Removes a key; true if it was there.
+    fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool>;
+    /// Makes everything durable: on return it survives loss of power.
+    fn commit(self: Box<Self>, care: Care) -> Outcome<()>;
+}
+
+/// How much a commit does for the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// As little as durability needs.
+    Quick,
+    /// Also what lets the store open at once after a kill.
+    ForQuickStart,
+}
+
+/// An engine: gives snapshots to many and a transaction to one at a time.
+pub trait Engine: Send + Sync {
+    /// A consistent view of the last commit. Hold it for one question only: it keeps old pages alive.
+    fn snapshot(&self) -> Outcome<Box<dyn Read + '_>>;
+    /// A transaction; waits for another to end.
+    fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>>;
+}

@@ -1,0 +1,136 @@
+//! The feed: commit first, then publish, in commit order.
+//!
+//! Each listener has an inbox that the writer's thread fills and the listener empties when it gets to it. It is woken
+//! once when the inbox stops being empty, so at most one wake-up is ever under way, and the inbox is bounded: past
+//! the bound it forgets and says so, and the listener looks at the store afresh.
+
+use crate::model::change::Change;
+use crate::model::ids::AccountId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+/// The most changes an inbox keeps before it gives up on details.
+const MOST: usize = 512;
+
+/// Tells a listener that its inbox has something. Must not block.
+type Wake = Box<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+struct Waiting {
+    changes: Vec<Arc<Change>>,
+    overflowed: bool,
+}
+
+struct Listener {
+    account: AccountId,
+    waiting: Mutex<Waiting>,
+    wake: Wake,
+}
+
+/// What a listener finds in its inbox.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Changes in commit order.
+    pub changes: Vec<Arc<Change>>,
+    /// True when there were more than the inbox could keep; then `changes` is empty.
+    pub overflowed: bool,
+}
+
+/// A listener's end: dropping it ends the subscription.
+pub struct Inbox {
+    listener: Arc<Listener>,
+    feed: Weak<Listeners>,
+}
+
+type Listeners = RwLock<HashMap<AccountId, Vec<Arc<Listener>>>>;
+
+/// Who listens to which account.
+#[derive(Clone, Default)]
+pub struct Feed {
+    listeners: Arc<Listeners>,
+}
+
+impl Feed {
+    /// From now on, changes of this account go into the returned inbox; `wake` is called when it stops being empty.
+    pub fn listen(&self, account: AccountId, wake: impl Fn() + Send + Sync + 'static) -> Inbox {
+        let listener = Arc::new(Listener { account, waiting: Mutex::default(), wake: Box::new(wake) });
+        // A panic while the lock was held cannot leave the map half changed, so poison is passed over here and below.
+        let mut all = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
+        let those = all.entry(account).or_insert_with(|| Vec::with_capacity(1));
+        those.push(listener.clone());
+        Inbox { listener, feed: Arc::downgrade(&self.listeners) }
+    }
+
+    /// Tells all listeners of the change's account.
+    pub(super) fn publish(&self, change: Arc<Change>) {
+        let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        for listener in all.get(&change.account).into_iter().flatten() {
+            let mut waiting = listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
+            if waiting.changes.len() >= MOST {
+                *waiting = Waiting { changes: Vec::new(), overflowed: true };
+            } else if !waiting.overflowed {
+                waiting.changes.push(change.clone());
+            }
+            drop(waiting);
+            if was_empty {
+                (listener.wake)();
+            }
+        }
+    }
+}
+
+impl Inbox {
+    /// Empties the inbox.
+    pub fn drain(&self) -> Drained {
+        let mut waiting = self.listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Waiting { changes, overflowed } = std::mem::take(&mut *waiting);
+        Drained { changes, overflowed }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let Some(listeners) = self.feed.upgrade() else { return };
+        let mut all = listeners.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(those) = all.get_mut(&self.listener.account) {
+            those.retain(|l| !Arc::ptr_eq(l, &self.listener));
+            if those.is_empty() {
+                all.remove(&self.listener.account);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::change::What;
+    use crate::model::ids::ModSeq;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn change(account: u64, n: u64) -> Arc<Change> {
+        Arc::new(Change { account: AccountId(account), modseq: ModSeq(n), what: What::Preferences })
+    }
+
+    #[test]
+    fn one_wake_until_drained_and_no_growth_past_the_bound() {
+        let (feed, woken) = (Feed::default(), Arc::new(AtomicUsize::new(0)));
+        let count = woken.clone();
+        let inbox = feed.listen(AccountId(1), move || drop(count.fetch_add(1, Ordering::Relaxed)));
+        feed.publish(change(2, 1));
+        assert!(inbox.drain().changes.is_empty());
+        feed.publish(change(1, 2));
+        feed.publish(change(1, 3));
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert_eq!(inbox.drain().changes.iter().map(|c| c.modseq.0).collect::<Vec<_>>(), [2, 3]);
+        for n in 0..=MOST as u64 {
+            feed.publish(change(1, n));
+        }
+        assert_eq!(woken.load(Ordering::Relaxed), 2);
+        let drained = inbox.drain();
+        assert!(drained.overflowed && drained.changes.is_empty());
+        drop(inbox);
+        assert!(feed.listeners.read().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,29 @@
+//! [1] The store: the only floor that names redb.
+//!
+//! Imports `model`. Typed questions are plain functions over a transaction; they neither await nor send.
+//! One writer thread commits in groups (`writer`), two readers answer questions (`workers`), and after a commit,
+//! never before, `feed` tells who asked to hear. What the engine must offer is `engine`: ordered keys, ranges,
+//! atomic transactions.
+
+pub mod accounts;
+pub mod blobs;
+pub mod db;
+pub mod engine;
+pub mod feed;
+pub mod keys;
+pub mod ledger;
+pub mod mailboxes;
+pub mod messages;
+pub mod migrate;
+pub mod orders;
+pub mod prefs;
+pub mod queue;
+pub mod records;
+mod redb_engine;
+pub mod tables;
+pub mod workers;
+mod writer;
+
+pub use db::{Options, Store, StoreError};
+pub use engine::Read;
+pub use writer::WriteTx;

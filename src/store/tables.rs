@@ -1,0 +1,81 @@
+//! Every table on one page, with its key order. Numbers in keys are big-endian, so that byte order is number order.
+//! Values are records of `records` (a version byte, then postcard) unless said otherwise.
+
+/// A table, by its name in the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Table(pub &'static str);
+
+/// `name` -> the schema version (`schema`), the secret of this server (`secret`), counters.
+pub const META: Table = Table("meta");
+/// `domain name` -> domain record.
+pub const DOMAINS: Table = Table("domains");
+/// `account` -> account record (address, settings, rights).
+pub const ACCOUNTS: Table = Table("accounts");
+/// `domain 0 name` -> account.
+pub const ACCOUNT_NAMES: Table = Table("account_names");
+/// `account` -> credential record: verifiers only.
+pub const CREDENTIALS: Table = Table("credentials");
+/// `account` -> counters that change with every mail: change number, next item id, bytes used.
+pub const ACCOUNT_STATE: Table = Table("account_state");
+/// `account` -> when and from where it was last logged in to, and last not.
+pub const ACTIVITY: Table = Table("activity");
+/// `account time` -> alert text, until a session has shown it.
+pub const ALERTS: Table = Table("alerts");
+/// `account` -> dictionary of the account's own preferences.
+pub const PREFERENCES: Table = Table("preferences");
+/// `account name` -> what the name stands for: a mailbox, a folder of mailboxes, or both.
+pub const MAILBOX_NAMES: Table = Table("mailbox_names");
+/// `mailbox` -> mailbox record (owner, name, class, rights, UIDVALIDITY).
+pub const MAILBOXES: Table = Table("mailboxes");
+/// `mailbox` -> counters that change with every message (UIDNEXT, messages, unseen, size...).
+pub const MAILBOX_STATE: Table = Table("mailbox_state");
+/// `account name` -> the mailbox another name leads to.
+pub const MAILBOX_ALIASES: Table = Table("mailbox_aliases");
+/// `account name` -> nothing: the subscription set.
+pub const SUBSCRIPTIONS: Table = Table("subscriptions");
+/// `mailbox block` -> the rows of up to 64 messages, packed (`ledger`): all that sorting by number, flags and date needs.
+pub const LEDGER: Table = Table("ledger");
+/// `mailbox uid` -> envelope: the decoded header fields that lists show and sort by.
+pub const ENVELOPES: Table = Table("envelopes");
+/// `mailbox uid` -> dictionary of message attributes.
+pub const MESSAGE_ATTRIBUTES: Table = Table("message_attributes");
+/// `blob` -> blob record: how many messages share it, its length, the length of its header.
+pub const BLOB_INFO: Table = Table("blob_info");
+/// `blob chunk` -> raw bytes; the first chunks hold the header, a body begins a chunk of its own.
+pub const BLOBS: Table = Table("blobs");
+/// `mailbox field chunk` -> a sorted order as it was at a change number (`orders`): UIDs, packed.
+pub const ORDERS: Table = Table("orders");
+/// `due time, queue id` -> nothing: what the queue does next.
+pub const QUEUE_DUE: Table = Table("queue_due");
+/// `queue id` -> queue record: one message to one or more recipients elsewhere.
+pub const QUEUE: Table = Table("queue");
+
+/// `mailbox` -> nothing: mailboxes that are gone and whose rows are being cleared away (`mailboxes::sweep`).
+pub const GARBAGE: Table = Table("garbage");
+
+/// All of them, made when a store is made.
+pub const ALL: &[Table] = &[
+    META,
+    DOMAINS,
+    ACCOUNTS,
+    ACCOUNT_NAMES,
+    CREDENTIALS,
+    ACCOUNT_STATE,
+    ACTIVITY,
+    ALERTS,
+    PREFERENCES,
+    MAILBOX_NAMES,
+    MAILBOXES,
+    MAILBOX_STATE,
+    MAILBOX_ALIASES,
+    SUBSCRIPTIONS,
+    LEDGER,
+    ENVELOPES,
+    MESSAGE_ATTRIBUTES,
+    BLOB_INFO,
+    BLOBS,
+    ORDERS,
+    QUEUE_DUE,
+    QUEUE,
+    GARBAGE,
+];

@@ -1,0 +1,218 @@
+//! The writer: one thread, one transaction at a time, many jobs in each.
+//!
+//! It takes what is queued, runs it in one transaction, commits once, publishes, answers all, then takes what came
+//! meanwhile; it never waits for company. A job checks before its first write, so its refusal leaves the group whole.
+//! One that fails or panics after its first write drops the transaction, and the others run again without it: so a
+//! job is `FnMut` and must give the same effects when it is run again.
+
+use super::engine::{Care, Direction, Engine, KeyRange, Read, Transaction, Visit};
+use super::feed::Feed;
+use super::tables::Table;
+use crate::model::change::Change;
+use crate::model::fault::{Fault, Outcome};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// The most jobs in one commit.
+const GROUP: usize = 256;
+/// After this long without writes, one more commit makes the next start quick.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// A transaction as jobs see it: it also notes what the world will be told after the commit.
+pub struct WriteTx<'a> {
+    inner: Box<dyn Transaction + 'a>,
+    writes: Cell<u64>,
+    changes: RefCell<Vec<Change>>,
+}
+
+impl<'a> WriteTx<'a> {
+    pub(super) fn new(inner: Box<dyn Transaction + 'a>) -> Self {
+        Self { inner, writes: Cell::new(0), changes: RefCell::default() }
+    }
+
+    /// Stores a value under a key.
+    pub fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.writes.set(self.writes.get() + 1);
+        self.inner.put(table, key, value)
+    }
+
+    /// Removes a key; true if it was there.
+    pub fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool> {
+        self.writes.set(self.writes.get() + 1);
+        self.inner.delete(table, key)
+    }
+
+    /// Removes all keys of a range, collecting at most a few thousand at a time.
+    pub fn delete_range(&self, table: Table, range: KeyRange<'_>) -> Outcome<()> {
+        loop {
+            let mut keys = Vec::new();
+            self.scan(table, range, Direction::Forward, &mut |key, _| {
+                keys.push(key.to_vec());
+                Ok(if keys.len() < 4096 { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) })
+            })?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            keys.iter().try_for_each(|key| self.delete(table, key).map(drop))?;
+        }
+    }
+
+    /// Notes a change to be published once this transaction is on disk.
+    pub fn publish(&self, change: Change) {
+        self.changes.borrow_mut().push(change);
+    }
+
+    pub(super) fn commit(self, care: Care) -> Outcome<Vec<Change>> {
+        self.inner.commit(care)?;
+        Ok(self.changes.into_inner())
+    }
+}
+
+impl Read for WriteTx<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
+        self.inner.get(table, key)
+    }
+    fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()> {
+        self.inner.scan(table, range, direction, visit)
+    }
+}
+
+/// A job with its type hidden.
+pub(super) trait Job: Send {
+    fn run(&mut self, tx: &WriteTx) -> Outcome<()>;
+    fn answer(self: Box<Self>, committed: Outcome<()>);
+}
+
+/// A closure, its last result, and where the answer goes.
+pub(super) struct Request<T, F> {
+    pub(super) job: F,
+    pub(super) result: Option<T>,
+    pub(super) answer: oneshot::Sender<Outcome<T>>,
+    pub(super) _place: OwnedSemaphorePermit,
+}
+
+impl<T: Send, F: FnMut(&WriteTx) -> Outcome<T> + Send> Job for Request<T, F> {
+    fn run(&mut self, tx: &WriteTx) -> Outcome<()> {
+        self.result = Some((self.job)(tx)?);
+        Ok(())
+    }
+    fn answer(self: Box<Self>, committed: Outcome<()>) {
+        let Self { result, answer, .. } = *self;
+        let result = committed.and_then(|()| result.ok_or_else(Fault::internal));
+        // The caller may have gone away; what it asked for is done all the same.
+        let _ = answer.send(result);
+    }
+}
+
+/// What the thread is sent.
+pub(super) enum Order {
+    Run(Box<dyn Job>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The thread's whole life.
+pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Order>) {
+    let mut unsettled = false;
+    loop {
+        let first = if unsettled { orders.recv_timeout(QUIET) } else { orders.recv().map_err(Into::into) };
+        let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+        let mut stop = None;
+        let mut next = match first {
+            Ok(order) => Some(order),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                settle(engine);
+                unsettled = false;
+                continue;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                if unsettled {
+                    settle(engine);
+                }
+                return;
+            }
+        };
+        while let Some(order) = next.take() {
+            match order {
+                Order::Run(job) => jobs.push(job),
+                Order::Stop(done) => {
+                    stop = Some(done);
+                    break;
+                }
+            }
+            if jobs.len() < GROUP {
+                next = orders.try_recv().ok();
+            }
+        }
+        unsettled |= run_group(engine, feed, jobs);
+        if let Some(done) = stop {
+            if unsettled {
+                settle(engine);
+            }
+            let _ = done.send(());
+            return;
+        }
+    }
+}
+
+/// One more commit that leaves the file ready for a quick start.
+fn settle(engine: &dyn Engine) {
+    // A failure has been logged where it happened, and costs only the quick start.
+    let _ = engine.transaction().and_then(|tx| tx.commit(Care::ForQuickStart));
+}
+
+/// Runs a group until it holds together, commits, publishes, answers. True if something was written.
+fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> bool {
+    while !jobs.is_empty() {
+        let tx = match engine.transaction() {
+            Ok(tx) => WriteTx::new(tx),
+            Err(fault) => {
+                jobs.into_iter().for_each(|job| job.answer(Err(fault.clone())));
+                return false;
+            }
+        };
+        let (done, refused, broken) = attempt(&tx, jobs);
+        refused.into_iter().for_each(|(job, fault)| job.answer(Err(fault)));
+        if broken {
+            jobs = done;
+            continue;
+        }
+        let wrote = tx.writes.get() > 0;
+        let committed = if wrote { tx.commit(Care::Quick) } else { Ok(Vec::new()) };
+        match committed {
+            Ok(changes) => {
+                changes.into_iter().for_each(|change| feed.publish(Arc::new(change)));
+                done.into_iter().for_each(|job| job.answer(Ok(())));
+            }
+            Err(fault) => done.into_iter().for_each(|job| job.answer(Err(fault.clone()))),
+        }
+        return wrote;
+    }
+    false
+}
+
+type Jobs = Vec<Box<dyn Job>>;
+
+/// Runs each job once. The third value says that the transaction must be dropped: a job failed after writing.
+fn attempt(tx: &WriteTx, jobs: Jobs) -> (Jobs, Vec<(Box<dyn Job>, Fault)>, bool) {
+    let (mut done, mut refused) = (Vec::with_capacity(jobs.len()), Vec::new());
+    let mut jobs = jobs.into_iter();
+    while let Some(mut job) = jobs.next() {
+        let (writes, changes) = (tx.writes.get(), tx.changes.borrow().len());
+        let outcome = catch_unwind(AssertUnwindSafe(|| job.run(tx))).unwrap_or_else(|_| Err(Fault::logged("a write job panicked", "")));
+        match outcome {
+            Ok(()) => done.push(job),
+            Err(fault) => {
+                tx.changes.borrow_mut().truncate(changes);
+                refused.push((job, fault));
+                if tx.writes.get() != writes {
+                    done.extend(jobs);
+                    return (done, refused, true);
+                }
+            }
+        }
+    }
+    (done, refused, false)
+}
