@@ -7,6 +7,7 @@ pub mod credential;
 pub mod fault;
 pub mod flags;
 pub mod ids;
+pub mod limits;
 pub mod mail;
 pub mod names;
 pub mod rights;

@@ -1,0 +1,50 @@
+//! `House`: what every session and front end of one server shares. Made once by the app floor.
+
+use super::sessions::Sessions;
+use crate::model::limits::Limits;
+use crate::model::names::DomainName;
+use crate::store::Store;
+use crate::store::workers::Workers;
+use std::path::PathBuf;
+
+/// What of the configuration the floors below the app need to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The main domain.
+    pub domain: DomainName,
+    /// When clear-text passwords are taken without TLS.
+    pub clear_text: ClearText,
+    /// CRAM-MD5, DIGEST-MD5 and nonce login.
+    pub legacy_mechanisms: bool,
+    /// The signup operation.
+    pub signup: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// The data directory.
+    pub data: PathBuf,
+}
+
+/// When clear-text passwords are taken without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClearText {
+    /// Never.
+    Never,
+    /// From this machine.
+    Loopback,
+    /// From everywhere.
+    Always,
+}
+
+/// What all share. Held in an `Arc`.
+pub struct House {
+    /// Configuration.
+    pub settings: Settings,
+    /// The store.
+    pub store: Store,
+    /// Live sessions.
+    pub sessions: Sessions,
+    /// The thread for deriving keys: passwords are slow on purpose.
+    pub keys: Workers,
+    /// Where what is due in the queue is worked off: told when something was queued.
+    pub queue_wake: std::sync::Arc<tokio::sync::Notify>,
+}

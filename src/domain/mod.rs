@@ -1,0 +1,11 @@
+//! [2] Actors and decisions: who may do what, what follows from what.
+//!
+//! Imports `model`, `format` and `store`. Knows no XML, no socket, no HTTP. Decisions are plain functions over a
+//! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).
+
+pub mod access;
+pub mod house;
+pub mod preferences;
+pub mod sessions;
+pub mod tell;
+pub mod uploads;

@@ -1,0 +1,163 @@
+//! `Sessions`: the live sessions of this server, by the ID that their URLs carry, counted per account.
+//!
+//! A session of any front end registers itself with recipients for what HTTP may ask of it, so that the front ends
+//! need not know each other. IDs carry 160 random bits; they are looked up by their SHA-256, so that the time of a
+//! lookup says nothing about how much of an ID was right.
+
+use super::access::Caller;
+use super::tell::tell_recipient;
+use super::uploads::Upload;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::ids::{AccountId, BlobId};
+use crate::model::time::Timestamp;
+use actix::{Message, Recipient};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Asks a session for the stored bytes of a message in one of its open folders.
+#[derive(Message)]
+#[rtype(result = "Outcome<BlobId>")]
+pub struct FindMessage {
+    /// The folder, by the session's name for it.
+    pub folder: String,
+    /// The message's UID.
+    pub uid: u32,
+}
+
+/// Gives a session a file for its "uploaded file set".
+#[derive(Message)]
+#[rtype(result = "Outcome<()>")]
+pub struct AddUpload {
+    /// The client's ID for it.
+    pub id: String,
+    /// The file.
+    pub upload: Upload,
+}
+
+/// Asks a session for one of its uploaded files.
+#[derive(Message)]
+#[rtype(result = "Outcome<Upload>")]
+pub struct FindUpload {
+    /// The client's ID for it.
+    pub id: String,
+}
+
+/// Ends a session.
+#[derive(Message, Debug, Clone, Copy, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub enum End {
+    /// At once and without ceremony.
+    Kill,
+    /// The server is going down: the client is told so first.
+    ShuttingDown,
+}
+
+/// How to reach a session from outside it.
+#[derive(Clone)]
+pub struct Reach {
+    /// Whose session it is.
+    pub caller: Caller,
+    /// The client's network address at login.
+    pub address: IpAddr,
+    /// When it began.
+    pub since: Timestamp,
+    /// Takes questions for messages.
+    pub find_message: Recipient<FindMessage>,
+    /// Takes files.
+    pub add_upload: Recipient<AddUpload>,
+    /// Takes questions for files.
+    pub find_upload: Recipient<FindUpload>,
+    /// Takes the end.
+    pub end: Recipient<End>,
+}
+
+type Digested = [u8; 32];
+
+#[derive(Default)]
+struct Live {
+    by_id: HashMap<Digested, Reach>,
+    per_account: HashMap<AccountId, usize>,
+}
+
+/// The live sessions. Cloning gives another handle.
+#[derive(Clone, Default)]
+pub struct Sessions {
+    live: Arc<Mutex<Live>>,
+}
+
+/// A session's entry; it goes when this is dropped.
+pub struct Registration {
+    id: Digested,
+    account: AccountId,
+    sessions: Sessions,
+}
+
+fn digest(id: &str) -> Digested {
+    Sha256::digest(id.as_bytes()).into()
+}
+
+/// A fresh session ID: letters, digits, `-` and `_`.
+pub fn new_id() -> Outcome<String> {
+    let mut random = [0u8; 20];
+    getrandom::fill(&mut random).map_err(|e| Fault::logged("no random numbers", e))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+impl Sessions {
+    fn with<T>(&self, f: impl FnOnce(&mut Live) -> T) -> T {
+        // A panic while the lock was held cannot leave the maps half changed: each change is one insertion or removal.
+        f(&mut self.live.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Enters a session; refused when the account has `most` already.
+    pub fn register(&self, id: &str, reach: Reach, most: usize) -> Outcome<Registration> {
+        let (digest, account) = (digest(id), reach.caller.account);
+        self.with(|live| {
+            let count = live.per_account.entry(account).or_default();
+            if *count >= most {
+                return Err(Fault::state("too many sessions of this account"));
+            }
+            *count += 1;
+            live.by_id.insert(digest, reach);
+            Ok(Registration { id: digest, account, sessions: self.clone() })
+        })
+    }
+
+    /// The session of an ID.
+    pub fn find(&self, id: &str) -> Option<Reach> {
+        let digest = digest(id);
+        self.with(|live| live.by_id.get(&digest).cloned())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.with(|live| live.by_id.len())
+    }
+
+    /// Ends the sessions of an account, or all.
+    pub fn end(&self, of: Option<AccountId>, how: End) {
+        let those: Vec<_> = self.with(|live| {
+            let fits = live.by_id.values().filter(|r| of.is_none_or(|account| r.caller.account == account));
+            fits.map(|r| r.end.clone()).collect()
+        });
+        those.iter().for_each(|session| tell_recipient(session, how));
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.sessions.with(|live| {
+            live.by_id.remove(&self.id);
+            if let Some(count) = live.per_account.get_mut(&self.account) {
+                *count -= 1;
+                if *count == 0 {
+                    live.per_account.remove(&self.account);
+                }
+            }
+        });
+    }
+}

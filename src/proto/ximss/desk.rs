@@ -1,0 +1,143 @@
+//! The desk: what a session has at hand, by the client's names. Operations borrow it for a moment, never across an await.
+
+use super::session::Session;
+use crate::domain::access::Caller;
+use crate::domain::preferences::Preferences;
+use crate::domain::sessions::Registration;
+use crate::domain::uploads::Uploads;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::names::DomainName;
+use actix::{Addr, WeakAddr};
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// How the client is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its network address.
+    pub address: IpAddr,
+    /// The address of ours it connected to.
+    pub local: IpAddr,
+}
+
+/// Who is logged in.
+pub struct Login {
+    /// The account.
+    pub caller: Caller,
+    /// The person's name.
+    pub real_name: Option<String>,
+    /// The session's ID in URLs.
+    pub url_id: String,
+    /// The protocol version the client asked for, such as 6.1.
+    pub version: (u32, u32),
+    /// The entry among the live sessions, which goes with the session.
+    pub registration: Registration,
+}
+
+/// What the transport is to do once the response is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum After {
+    /// Go on.
+    #[default]
+    GoOn,
+    /// Begin TLS; what was sent in clear text behind the request is dropped.
+    StartTls,
+    /// Close the connection.
+    Close,
+    /// The client has logged in: larger messages are taken from now on.
+    LoggedIn,
+}
+
+/// What a session has at hand.
+pub struct Desk {
+    /// How the client is connected.
+    pub peer: Peer,
+    /// True when the connection is encrypted.
+    pub secure: Cell<bool>,
+    /// True when `starttls` can be offered.
+    pub can_start_tls: Cell<bool>,
+    /// The domain that names without one belong to.
+    pub domain: RefCell<DomainName>,
+    /// The "uploaded file set".
+    pub uploads: RefCell<Uploads>,
+    /// The session option `reportMailboxChanges`.
+    pub report_mailbox_changes: Cell<bool>,
+    /// Seconds without a request after which the session ends.
+    pub idle_time: Cell<u64>,
+    login: RefCell<Option<Rc<Login>>>,
+    preferences: RefCell<Rc<Preferences>>,
+    after: Cell<After>,
+    session: RefCell<Option<WeakAddr<Session>>>,
+}
+
+impl Desk {
+    /// The desk of a client that has just connected.
+    pub fn new(peer: Peer, secure: bool, can_start_tls: bool, domain: DomainName, idle_time: u64) -> Self {
+        Self {
+            peer,
+            secure: Cell::new(secure),
+            can_start_tls: Cell::new(can_start_tls),
+            domain: RefCell::new(domain),
+            uploads: RefCell::default(),
+            report_mailbox_changes: Cell::new(false),
+            idle_time: Cell::new(idle_time),
+            login: RefCell::default(),
+            preferences: RefCell::default(),
+            after: Cell::default(),
+            session: RefCell::default(),
+        }
+    }
+
+    /// The session this desk belongs to.
+    pub(super) fn attach(&self, session: Addr<Session>) {
+        *self.session.borrow_mut() = Some(session.downgrade());
+    }
+
+    /// The address of the session, for those who are to tell it something.
+    pub fn session(&self) -> Outcome<Addr<Session>> {
+        self.session.borrow().as_ref().and_then(WeakAddr::upgrade).ok_or_else(Fault::closed)
+    }
+
+    /// Lets go of everything: the session has ended.
+    pub(super) fn clear(&self) {
+        self.uploads.borrow_mut().clear();
+        self.login.take();
+    }
+
+    /// Who is logged in.
+    pub fn login(&self) -> Outcome<Rc<Login>> {
+        self.login.borrow().clone().ok_or_else(|| Fault::state("not logged in"))
+    }
+
+    /// True once somebody is.
+    pub fn is_logged_in(&self) -> bool {
+        self.login.borrow().is_some()
+    }
+
+    /// Somebody has logged in.
+    pub fn begin(&self, login: Login, preferences: Preferences) {
+        *self.login.borrow_mut() = Some(Rc::new(login));
+        self.set_preferences(preferences);
+    }
+
+    /// The preferences as they were at login or at the last reload.
+    pub fn preferences(&self) -> Rc<Preferences> {
+        self.preferences.borrow().clone()
+    }
+
+    /// New preferences hold from now on.
+    pub fn set_preferences(&self, preferences: Preferences) {
+        *self.preferences.borrow_mut() = Rc::new(preferences);
+    }
+
+    /// Notes what the transport is to do.
+    pub fn set_after(&self, after: After) {
+        self.after.set(after);
+    }
+
+    /// Takes the note.
+    pub fn take_after(&self) -> After {
+        self.after.take()
+    }
+}

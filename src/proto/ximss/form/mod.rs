@@ -1,0 +1,1 @@
+//! The specification's data elements to the model and back.

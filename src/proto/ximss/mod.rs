@@ -1,0 +1,13 @@
+//! XIMSS: the XML Interface to Messaging, Scheduling and Signaling, protocol version 6.1.
+//!
+//! `session` knows no transport; `tcp` carries it over TCP and TLS. An operation is a struct in `ops` and a row in its
+//! family's table; `form` turns the specification's data elements into the model and back.
+
+pub mod desk;
+pub mod form;
+pub mod ops;
+pub mod outbox;
+pub mod request;
+pub mod session;
+pub mod table;
+pub mod tcp;
