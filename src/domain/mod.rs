@@ -4,7 +4,10 @@
 //! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).
 
 pub mod access;
+pub mod folder;
 pub mod house;
+pub mod mailboxes;
+pub mod messages;
 pub mod preferences;
 pub mod sessions;
 pub mod tell;

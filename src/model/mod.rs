@@ -13,3 +13,4 @@ pub mod names;
 pub mod rights;
 pub mod time;
 pub mod value;
+pub mod viewer;

@@ -2,15 +2,21 @@
 
 use super::session::Session;
 use crate::domain::access::Caller;
+use crate::domain::folder::{Close, FolderView};
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::Registration;
+use crate::domain::tell::tell;
 use crate::domain::uploads::Uploads;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::DomainName;
 use actix::{Addr, WeakAddr};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
+
+/// The most folders a session may have open.
+const MOST_FOLDERS: usize = 64;
 
 /// How the client is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +67,7 @@ pub struct Desk {
     pub domain: RefCell<DomainName>,
     /// The "uploaded file set".
     pub uploads: RefCell<Uploads>,
+    folders: RefCell<BTreeMap<String, Addr<FolderView>>>,
     /// The session option `reportMailboxChanges`.
     pub report_mailbox_changes: Cell<bool>,
     /// Seconds without a request after which the session ends.
@@ -80,6 +87,7 @@ impl Desk {
             can_start_tls: Cell::new(can_start_tls),
             domain: RefCell::new(domain),
             uploads: RefCell::default(),
+            folders: RefCell::default(),
             report_mailbox_changes: Cell::new(false),
             idle_time: Cell::new(idle_time),
             login: RefCell::default(),
@@ -101,8 +109,33 @@ impl Desk {
 
     /// Lets go of everything: the session has ended.
     pub(super) fn clear(&self) {
+        self.folders.take().values().for_each(|folder| tell(folder, Close));
         self.uploads.borrow_mut().clear();
         self.login.take();
+    }
+
+    /// Refuses a name that a folder has already, and one folder too many.
+    pub fn check_new_folder(&self, name: &str) -> Outcome<()> {
+        let folders = self.folders.borrow();
+        if folders.contains_key(name) {
+            return Err(Fault::state("folder with this name is already open"));
+        }
+        if folders.len() >= MOST_FOLDERS { Err(Fault::state("too many open folders")) } else { Ok(()) }
+    }
+
+    /// Puts an open folder on the desk.
+    pub fn add_folder(&self, name: String, folder: Addr<FolderView>) {
+        self.folders.borrow_mut().insert(name, folder);
+    }
+
+    /// The open folder of a name.
+    pub fn folder(&self, name: &str) -> Outcome<Addr<FolderView>> {
+        self.folders.borrow().get(name).cloned().ok_or_else(|| Fault::state("no open folder with this name"))
+    }
+
+    /// Takes an open folder off the desk.
+    pub fn take_folder(&self, name: &str) -> Outcome<Addr<FolderView>> {
+        self.folders.borrow_mut().remove(name).ok_or_else(|| Fault::state("no open folder with this name"))
     }
 
     /// Who is logged in.

@@ -8,10 +8,13 @@ use super::desk::{After, Desk, Peer};
 use super::outbox::Outbox;
 use super::request::Cx;
 use super::table;
+use crate::domain::folder::{FolderModified, Show};
 use crate::domain::house::House;
-use crate::domain::sessions::{AddUpload, End, FindUpload};
+use crate::domain::messages;
+use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload};
 use crate::domain::uploads::Upload;
-use crate::model::fault::Outcome;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::ids::{BlobId, Uid};
 use crate::xml::Element;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 use std::rc::Rc;
@@ -173,6 +176,25 @@ impl Handler<End> for Session {
             }
         }
         ctx.stop();
+    }
+}
+
+impl Handler<FolderModified> for Session {
+    type Result = ();
+    fn handle(&mut self, FolderModified { folder }: FolderModified, _: &mut Self::Context) {
+        self.outbox.notice(&Element::new("folderReport").with("folder", folder).with("mode", "notify"));
+    }
+}
+
+impl Handler<FindMessage> for Session {
+    type Result = actix::ResponseFuture<Outcome<BlobId>>;
+    fn handle(&mut self, FindMessage { folder, uid }: FindMessage, _: &mut Self::Context) -> Self::Result {
+        let (desk, store) = (self.desk.clone(), self.house.store.clone());
+        Box::pin(async move {
+            let (caller, view) = (desk.login()?.caller.clone(), desk.folder(&folder)?);
+            let shown = view.send(Show).await.map_err(|_| Fault::closed())?;
+            store.read(move |tx| Ok(messages::readable(tx, &caller, shown.mailbox, Uid(uid))?.1.blob)).await
+        })
     }
 }
 

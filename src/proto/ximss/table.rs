@@ -7,7 +7,12 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The families, in the order of the specification.
-pub const FAMILIES: &[(&str, &[Op])] = &[("Pre-Login and Login Operations", ops::prelogin::OPS), ("Service Operations", ops::service::OPS)];
+pub const FAMILIES: &[(&str, &[Op])] = &[
+    ("Pre-Login and Login Operations", ops::prelogin::OPS),
+    ("Service Operations", ops::service::OPS),
+    ("Mailbox Operations: folders", ops::folders::OPS),
+    ("Mailbox Operations: messages", ops::sets::OPS),
+];
 
 /// Every operation with the name of its family.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static Op)> {

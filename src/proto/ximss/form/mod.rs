@@ -1,1 +1,4 @@
 //! The specification's data elements to the model and back.
+
+pub mod attributes;
+pub mod messages;

@@ -1,4 +1,6 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
+pub mod folders;
 pub mod prelogin;
 pub mod service;
+pub mod sets;
