@@ -66,6 +66,9 @@ async fn chosen(cx: &Cx, folder: &str, set: &MessageSet) -> Outcome<(Shown, Vec<
 
 /// Copies or moves in steps, sending the new UIDs where they are wanted.
 async fn transfer(cx: &Cx, from: MailboxId, uids: &[Uid], to: &Transfer, and_remove: bool) -> Outcome<()> {
+    if to.secret {
+        return Err(Fault::unsupported());
+    }
     let caller = cx.caller()?;
     // An empty set still makes the target and finds out about rights.
     let steps = uids.chunks(STEP).chain(uids.is_empty().then_some(uids));
@@ -84,6 +87,7 @@ struct Transfer {
     written: String,
     class: Option<String>,
     report: bool,
+    secret: bool,
 }
 
 impl Transfer {
@@ -91,14 +95,12 @@ impl Transfer {
         &[FOLDER.required(), TARGET.required(), CLASS.optional(), ENCRYPT.optional(), DECRYPT.optional(), REPORT.optional()];
 
     fn read(element: &Element) -> Outcome<Self> {
-        if [ENCRYPT.get(element)?, DECRYPT.get(element)?].contains(&Some(YesNo(true))) {
-            return Err(Fault::unsupported());
-        }
         Ok(Self {
             target: TARGET.need(element)?,
             written: element.get("targetMailbox").unwrap_or_default().to_owned(),
             class: CLASS.get(element)?.map(|class| class.0),
             report: REPORT.get(element)?.is_some(),
+            secret: [ENCRYPT.get(element)?, DECRYPT.get(element)?].contains(&Some(YesNo(true))),
         })
     }
 }
@@ -211,7 +213,7 @@ impl Request for Remove {
                 if its_number == Some(shown.mailbox) {
                     return remove(&cx, shown.mailbox, &uids).await;
                 }
-                let to = Transfer { written: trash.to_string(), target: trash, class: Some(String::new()), report: false };
+                let to = Transfer { written: trash.to_string(), target: trash, class: Some(String::new()), report: false, secret: false };
                 transfer(&cx, shown.mailbox, &uids, &to, true).await
             }
         }
