@@ -6,6 +6,8 @@
 pub mod fields;
 pub mod filter;
 pub mod order;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use super::access::{self, Caller};

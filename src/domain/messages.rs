@@ -220,15 +220,23 @@ fn replaced(tx: &dyn Read, mailbox: MailboxId, replace: Option<Replace>) -> Outc
     })
 }
 
-/// Appends one message to a mailbox that was reached with the right to insert; returns its UID.
-pub fn append(tx: &WriteTx, reached: &Reached, new: &NewMessage, replace: Option<Replace>) -> Outcome<Uid> {
+/// Appends one message of `size` bytes to a mailbox that was reached with the right to insert; returns its UID. `new`
+/// stores its bytes, once everything has been checked.
+pub fn append(
+    tx: &WriteTx,
+    reached: &Reached,
+    new: &dyn Fn(&WriteTx) -> Outcome<NewMessage>,
+    size: u32,
+    replace: Option<Replace>,
+) -> Outcome<Uid> {
     let (gone, original) = replaced(tx, reached.record.id, replace)?;
     if gone.is_some() && !reached.rights.has(Rights::DELETE) {
         return Err(Fault::denied());
     }
-    check_quota(tx, &reached.owner, new.size.into())?;
+    check_quota(tx, &reached.owner, size.into())?;
+    let new = new(tx)?;
     let flags = allowed_flags(new.flags, reached.rights);
-    let new = NewMessage { original: original.or(new.original), flags, ..new.clone() };
+    let new = NewMessage { original: original.or(new.original), flags, ..new };
     let gone: Vec<Uid> = gone.into_iter().collect();
     let added = messages::append(tx, &reached.record, std::slice::from_ref(&new), &gone)?;
     added.first().copied().ok_or_else(Fault::internal)

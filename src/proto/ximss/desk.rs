@@ -133,6 +133,11 @@ impl Desk {
         self.folders.borrow().get(name).cloned().ok_or_else(|| Fault::state("no open folder with this name"))
     }
 
+    /// All open folders.
+    pub fn folders(&self) -> Vec<(String, Addr<FolderView>)> {
+        self.folders.borrow().iter().map(|(name, view)| (name.clone(), view.clone())).collect()
+    }
+
     /// Takes an open folder off the desk.
     pub fn take_folder(&self, name: &str) -> Outcome<Addr<FolderView>> {
         self.folders.borrow_mut().remove(name).ok_or_else(|| Fault::state("no open folder with this name"))

@@ -1,0 +1,338 @@
+//! Reading and composing messages. Spec: XIMSS, "Message Operations". Sending is in `sending`.
+
+use super::folders::shown;
+use crate::domain::access::Caller;
+use crate::domain::compose::{self, Finish, Materials};
+use crate::domain::delivery::Prepared;
+use crate::domain::messages::{self, Replace};
+use crate::format::mime::read::{self, Show, Shown};
+use crate::format::mime::reply::{self, ReplySettings};
+use crate::format::mime::structure::{self, Limits};
+use crate::model::draft::Draft;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::flags::FlagChange;
+use crate::model::ids::{MailboxId, Uid};
+use crate::model::mail::MailAddress;
+use crate::model::names::MailboxPath;
+use crate::model::rights::Rights;
+use crate::model::time::Timestamp;
+use crate::model::value::Dictionary;
+use crate::proto::ximss::form::attributes::{ClientName, MailboxClass, ReportUids};
+use crate::proto::ximss::form::messages::{FOLDER, UID};
+use crate::proto::ximss::form::{mail, value};
+use crate::proto::ximss::request::{Cx, Op, Request};
+use crate::store::blobs;
+use crate::xml::{Arg, Attr, Element, FromAttr};
+
+/// The family.
+pub const OPS: &[Op] = &[Op::of::<Read>(), Op::of::<Append>(), Op::of::<AttributesRead>(), Op::of::<AttributesWrite>()];
+
+const PART: Attr<String> = Attr::new("partID", "the part; without it: the whole message");
+const READ_MODE: Attr<ReplyMode> = Attr::new("mode", "replyFrom or replyAll: send a composed reply instead");
+const SIZE_LIMIT: Attr<u64> = Attr::new("totalSizeLimit", "the most bytes of all parts together");
+const X509: Attr<String> = Attr::new("x509", "base64: send certificates too");
+
+/// What `folderRead` may be asked for instead of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReplyMode {
+    From,
+    All,
+}
+
+impl FromAttr for ReplyMode {
+    const KIND: &'static str = "replyFrom or replyAll";
+    const SAMPLE: &'static str = "replyAll";
+    fn from_attr(text: &str) -> Option<Self> {
+        match text.trim() {
+            t if t.eq_ignore_ascii_case("replyFrom") => Some(Self::From),
+            t if t.eq_ignore_ascii_case("replyAll") => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+
+struct Read {
+    folder: String,
+    uid: Uid,
+    part: Option<String>,
+    mode: Option<ReplyMode>,
+    size_limit: Option<u64>,
+    echo: Vec<(String, String)>,
+}
+
+impl Request for Read {
+    const NAME: &'static str = "folderRead";
+    const DOC: &'static str = "Sends a message, or a part of it, as XML; or a reply to it, ready to be sent.";
+    const ARGS: &'static [Arg] =
+        &[FOLDER.required(), UID.required(), PART.optional(), READ_MODE.optional(), SIZE_LIMIT.optional(), X509.optional()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        let echo = ["folder", "UID", "partID", "mode"];
+        let echo = echo.iter().filter_map(|name| element.get(name).map(|value| ((*name).to_owned(), value.to_owned())));
+        Ok(Self {
+            folder: FOLDER.need(element)?.0,
+            uid: UID.need(element)?,
+            part: PART.get(element)?,
+            mode: READ_MODE.get(element)?,
+            size_limit: SIZE_LIMIT.get(element)?,
+            echo: echo.collect(),
+        })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
+        let (limits, zone, preferences) = (mime_limits(&cx), cx.zone(), cx.preferences());
+        let Self { uid, part, mode, size_limit, echo, .. } = self;
+        let own = own_address(&cx)?;
+        let preferences = (*preferences).clone();
+        let content = cx
+            .read(move |tx| {
+                let (_, row) = messages::readable(tx, &caller, mailbox, uid)?;
+                let raw = blobs::whole(tx, row.blob)?;
+                let structure = structure::structure(&raw, &limits);
+                let show = Show { total_size_limit: size_limit };
+                if let Some(mode) = mode {
+                    let settings = ReplySettings {
+                        own: vec![own.address.clone()],
+                        from: own,
+                        reply_header: preferences.text("ReplyHeader").to_owned(),
+                        reply_quote: preferences.text("ReplyQuote").to_owned(),
+                        size_limit,
+                    };
+                    let reply = reply::compose(&raw, &structure, part.as_deref(), mode == ReplyMode::All, &settings)?;
+                    return Ok(mail::email(&reply, &zone));
+                }
+                Ok(match part {
+                    None => mail::email(&read::message(&raw, &structure, &show), &zone),
+                    Some(part) => match read::part(&raw, &structure, &part, &show)? {
+                        Shown::Mail(message) => mail::email(&message, &zone),
+                        Shown::Part(part) => mail::part(&part, &zone),
+                    },
+                })
+            })
+            .await?;
+        let message = echo.iter().fold(Element::new("folderMessage"), |message, (name, value)| message.with(name, value));
+        cx.send(message.child(content)).await
+    }
+}
+
+/// Bounds on the MIME structure from the configuration.
+pub(super) fn mime_limits(cx: &Cx) -> Limits {
+    let limits = &cx.house.settings.limits;
+    Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
+}
+
+/// The address the user writes as.
+pub(super) fn own_address(cx: &Cx) -> Outcome<MailAddress> {
+    let login = cx.login()?;
+    Ok(MailAddress { name: login.real_name.clone(), address: login.caller.address.to_string() })
+}
+
+/// What a draft may refer to in this session.
+pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
+    let mut folders = std::collections::BTreeMap::new();
+    for (name, view) in cx.desk.folders() {
+        let shown = view.send(crate::domain::folder::Show).await.map_err(|_| Fault::closed())?;
+        folders.insert(name, shown.mailbox);
+    }
+    Ok(Materials {
+        caller: cx.caller()?,
+        folders,
+        uploads: cx.desk.uploads.borrow().all().map(|(id, upload)| (id.clone(), upload.clone())).collect(),
+        most: cx.house.settings.limits.mail_size,
+        limits: mime_limits(cx),
+    })
+}
+
+/// Composes a draft on a reading thread, and looks at the result as a mailbox will want it.
+pub(super) async fn composed(cx: &Cx, draft: Draft, fill_missing: bool) -> Outcome<Vec<u8>> {
+    let (materials, preferences) = (materials(cx).await?, (*cx.preferences()).clone());
+    let finish = Finish { domain: cx.house.settings.domain.clone(), fill_missing };
+    cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish)).await
+}
+
+const TARGET: Attr<MailboxPath> = Attr::new("targetMailbox", "the mailbox, where no folder is named");
+const TO_FOLDER: Attr<ClientName> = Attr::new("folder", "the open folder");
+const CLASS: Attr<MailboxClass> = Attr::new("mailboxClass", "make the target mailbox if it is not there, with this class");
+const FLAGS: Attr<FlagChange> = Attr::new("flags", "flags of the new message");
+const INTERNAL_DATE: Attr<Timestamp> = Attr::new("internalDate", "its internal date; without it: now");
+const REPLACES: Attr<Uid> = Attr::new("replacesUID", "the message it takes the place of");
+const REPLACE_MODE: Attr<ReplaceMode> = Attr::new("replaceMode", "checkOld, copyOrigUID or origUID: how that message is found");
+const REPORT: Attr<ReportUids> = Attr::new("report", "uid: send the UID of the new message");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReplaceMode {
+    CheckOld,
+    CopyOriginal,
+    ByOriginal,
+}
+
+impl FromAttr for ReplaceMode {
+    const KIND: &'static str = "checkOld, copyOrigUID or origUID";
+    const SAMPLE: &'static str = "checkOld";
+    fn from_attr(text: &str) -> Option<Self> {
+        match text.trim() {
+            t if t.eq_ignore_ascii_case("checkOld") => Some(Self::CheckOld),
+            t if t.eq_ignore_ascii_case("copyOrigUID") => Some(Self::CopyOriginal),
+            t if t.eq_ignore_ascii_case("origUID") => Some(Self::ByOriginal),
+            _ => None,
+        }
+    }
+}
+
+/// Where a composed message is stored, and how.
+pub(super) struct Filing {
+    path: MailboxPath,
+    class: Option<String>,
+    flags: FlagChange,
+    internal: Option<Timestamp>,
+}
+
+impl Filing {
+    pub(super) const ARGS: [Arg; 4] = [TARGET.optional(), CLASS.optional(), FLAGS.optional(), INTERNAL_DATE.optional()];
+
+    /// Reads the attributes; None where no target mailbox is named.
+    pub(super) fn read(element: &Element) -> Outcome<Option<Self>> {
+        let Some(path) = TARGET.get(element)? else { return Ok(None) };
+        let flags = FLAGS.get(element)?.unwrap_or_default();
+        Ok(Some(Self { path, class: CLASS.get(element)?.map(|c| c.0), flags, internal: INTERNAL_DATE.get(element)? }))
+    }
+
+    /// Stores a message; one step of a larger transaction.
+    pub(super) fn store(&self, tx: &crate::store::WriteTx, caller: &Caller, prepared: &Prepared, now: Timestamp) -> Outcome<Uid> {
+        let reached = messages::target(tx, caller, &self.path, self.class.as_deref(), now)?;
+        let new = |blob| prepared.message(blob, self.flags.set, self.internal.unwrap_or(now));
+        messages::append(tx, &reached, &|tx| Ok(new(prepared.store(tx)?)), prepared.size(), None)
+    }
+}
+
+enum Place {
+    Folder(String, Option<Replace>),
+    Mailbox(Filing),
+}
+
+struct Append {
+    place: Place,
+    flags: FlagChange,
+    internal: Option<Timestamp>,
+    report: bool,
+    named: (&'static str, String),
+    draft: Draft,
+}
+
+impl Request for Append {
+    const NAME: &'static str = "messageAppend";
+    const DOC: &'static str = "Composes a message and stores it in a folder or a mailbox.";
+    const ARGS: &'static [Arg] = &[
+        TO_FOLDER.optional(), TARGET.optional(), CLASS.optional(), FLAGS.optional(), INTERNAL_DATE.optional(), REPLACES.optional(),
+        REPLACE_MODE.optional(), REPORT.optional(),
+    ];
+    const SAMPLE_BODY: &'static str = "<EMail><Subject>x</Subject></EMail>";
+
+    fn read(element: &Element) -> Outcome<Self> {
+        let replaces = REPLACES.get(element)?.or(element.get("replaceUID").and_then(Uid::from_attr));
+        let replace = replaces.zip(Some(REPLACE_MODE.get(element)?)).map(|(uid, mode)| match mode {
+            None => Replace::IfThere(uid),
+            Some(ReplaceMode::CheckOld) => Replace::CheckOld(uid),
+            Some(ReplaceMode::CopyOriginal) => Replace::CopyOriginal(uid),
+            Some(ReplaceMode::ByOriginal) => Replace::ByOriginal(uid),
+        });
+        let (place, named) = match TO_FOLDER.get(element)? {
+            Some(ClientName(folder)) => (Place::Folder(folder.clone(), replace), ("folder", folder)),
+            None => {
+                let filing = Filing::read(element)?.ok_or_else(|| Fault::missing("targetMailbox"))?;
+                (Place::Mailbox(filing), ("targetMailbox", element.get("targetMailbox").unwrap_or_default().to_owned()))
+            }
+        };
+        Ok(Self {
+            place,
+            flags: FLAGS.get(element)?.unwrap_or_default(),
+            internal: INTERNAL_DATE.get(element)?,
+            report: REPORT.get(element)?.is_some(),
+            named,
+            draft: draft(element)?,
+        })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let caller = cx.caller()?;
+        let folder: Option<MailboxId> = match &self.place {
+            Place::Folder(name, _) => Some(shown(&cx, name).await?.mailbox),
+            Place::Mailbox(_) => None,
+        };
+        let raw = composed(&cx, self.draft, false).await?;
+        let prepared = cx.store().compute(move || Ok(Prepared::of(raw))).await?;
+        let (place, flags, internal) = (self.place, self.flags.set, self.internal);
+        let uid = cx
+            .write(move |tx| {
+                let now = Timestamp::now();
+                match (&place, folder) {
+                    (Place::Folder(_, replace), Some(mailbox)) => {
+                        let reached = messages::folder_mailbox(tx, &caller, mailbox, Rights::INSERT)?;
+                        let new = |tx: &crate::store::WriteTx| Ok(prepared.message(prepared.store(tx)?, flags, internal.unwrap_or(now)));
+                        messages::append(tx, &reached, &new, prepared.size(), *replace)
+                    }
+                    (Place::Mailbox(filing), _) => filing.store(tx, &caller, &prepared, now),
+                    (Place::Folder(..), None) => Err(Fault::internal()),
+                }
+            })
+            .await?;
+        if self.report {
+            cx.send(Element::new("messageAdded").with(self.named.0, self.named.1).with("UID", uid)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The draft in the body of a request.
+pub(super) fn draft(element: &Element) -> Outcome<Draft> {
+    mail::draft(element.first("EMail").ok_or_else(|| Fault::bad("the EMail element is missing"))?)
+}
+
+struct AttributesRead {
+    folder: String,
+    uid: Uid,
+    names: Vec<String>,
+}
+
+impl Request for AttributesRead {
+    const NAME: &'static str = "messageAttrRead";
+    const DOC: &'static str = "Sends attributes of a message.";
+    const ARGS: &'static [Arg] = &[FOLDER.required(), UID.required()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        let names = element.named("field").map(|f| f.body().trim().to_owned()).collect();
+        Ok(Self { folder: FOLDER.need(element)?.0, uid: UID.need(element)?, names })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
+        let (uid, names) = (self.uid, self.names);
+        let found = cx.read(move |tx| messages::attributes(tx, &caller, mailbox, uid, &names)).await?;
+        let message = Element::new("messageAttrData").with("folder", self.folder).with("UID", uid);
+        cx.send(value::with_dictionary(message, &found)).await
+    }
+}
+
+struct AttributesWrite {
+    folder: String,
+    uid: Uid,
+    changes: Dictionary,
+}
+
+impl Request for AttributesWrite {
+    const NAME: &'static str = "messageAttrWrite";
+    const DOC: &'static str = "Changes attributes of a message; the null object removes one.";
+    const ARGS: &'static [Arg] = &[FOLDER.required(), UID.required()];
+    const SAMPLE_BODY: &'static str = r#"<subKey key="color">red</subKey>"#;
+
+    fn read(element: &Element) -> Outcome<Self> {
+        Ok(Self { folder: FOLDER.need(element)?.0, uid: UID.need(element)?, changes: value::to_dictionary(element)? })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
+        let (uid, changes) = (self.uid, self.changes);
+        cx.write(move |tx| messages::set_attributes(tx, &caller, mailbox, uid, &changes)).await
+    }
+}
