@@ -110,7 +110,12 @@ pub fn post(tx: &WriteTx, house: &DomainName, posting: &Posting, prepared: &Prep
     }
     if !elsewhere.is_empty() {
         let record = QueueRecord {
-            blob: stored()?, sender: posting.sender.clone(), recipients: elsewhere, report_success: posting.report_success, queued: now, attempts: 0,
+            blob: stored()?,
+            sender: posting.sender.clone(),
+            recipients: elsewhere,
+            report_success: posting.report_success,
+            queued: now,
+            attempts: 0,
         };
         queue::put(tx, &record, now)?;
     }
@@ -128,7 +133,14 @@ pub fn into_inbox(tx: &WriteTx, owner: &Caller, message: &NewMessage, now: Times
 }
 
 /// Sends the sender a report of these results, if there is a sender and there are results. Reports cause no reports.
-pub fn report_to(tx: &WriteTx, house: &DomainName, sender: Option<&Address>, original: &[u8], results: Vec<RecipientReport>, now: Timestamp) -> Outcome<()> {
+pub fn report_to(
+    tx: &WriteTx,
+    house: &DomainName,
+    sender: Option<&Address>,
+    original: &[u8],
+    results: Vec<RecipientReport>,
+    now: Timestamp,
+) -> Outcome<()> {
     let Some(sender) = sender.filter(|_| !results.is_empty()) else { return Ok(()) };
     let raw = report::delivery_report(&DeliveryReport { domain: house, to: sender, recipients: &results, original, now });
     let prepared = Prepared::of(with_trace(raw, None, house, now));
@@ -137,7 +149,12 @@ pub fn report_to(tx: &WriteTx, house: &DomainName, sender: Option<&Address>, ori
         Destination::Unknown => Ok(()),
         Destination::Elsewhere => {
             let record = QueueRecord {
-                blob: prepared.store(tx)?, sender: None, recipients: vec![sender.clone()], report_success: false, queued: now, attempts: 0,
+                blob: prepared.store(tx)?,
+                sender: None,
+                recipients: vec![sender.clone()],
+                report_success: false,
+                queued: now,
+                attempts: 0,
             };
             queue::put(tx, &record, now).map(drop)
         }

@@ -4,11 +4,14 @@
 //! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).
 
 pub mod access;
+pub mod compose;
+pub mod delivery;
 pub mod folder;
 pub mod house;
 pub mod mailboxes;
 pub mod messages;
 pub mod preferences;
+pub mod queue;
 pub mod sessions;
 pub mod tell;
 pub mod uploads;

@@ -60,7 +60,9 @@ async fn no_transport(house: &Arc<House>, due: Timestamp, id: QueueId, record: Q
         .store
         .write(move |tx| {
             let original = original_header(tx, &record)?;
-            let failed = |r| RecipientReport::failed(r, "5.3.5", "this server has no mail transport configured, it cannot send mail to other servers");
+            let failed = |r| {
+                RecipientReport::failed(r, "5.3.5", "this server has no mail transport configured, it cannot send mail to other servers")
+            };
             let results = record.recipients.iter().map(failed).collect();
             queue::remove(tx, due, id)?;
             delivery::report_to(tx, &domain, record.sender.as_ref(), &original, results, now)

@@ -4,6 +4,7 @@
 //! the XIMSS front end makes XML from it and it from XML.
 
 use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The fields whose body is a list of addresses, as the specification lists them (`Resent-*` for its `Recent-*`).
 pub const ADDRESS_FIELDS: &[&str] = &[
@@ -75,7 +76,7 @@ pub struct MailAddress {
 }
 
 /// What `X-Priority` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Priority {
     /// 1 or 2.
     High,
@@ -154,9 +155,63 @@ pub struct Report {
     pub groups: Vec<Report>,
 }
 
-// STUB until the mime branch lands
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+/// True for a field whose body is a list of addresses; names are compared without case.
+pub fn is_address_field(name: &str) -> bool {
+    ADDRESS_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Decoded text as the index keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Kept {
+    /// The message has no such field.
+    #[default]
+    Absent,
+    /// The text.
+    Text(String),
+    /// Longer than is kept: the header has it.
+    Long,
+}
+
+impl Kept {
+    /// The longest text that is kept, in bytes.
+    pub const MOST: usize = 600;
+
+    /// Keeps a text.
+    pub fn of(text: Option<String>) -> Self {
+        match text {
+            None => Self::Absent,
+            Some(text) if text.len() > Self::MOST => Self::Long,
+            Some(text) => Self::Text(text),
+        }
+    }
+}
+
+/// A field of addresses as the index keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KeptAddresses {
+    /// For each address the name beside it or else the address, joined with commas.
+    pub shown: Kept,
+    /// The bare addresses, joined with commas.
+    pub addresses: Kept,
+}
+
+/// What the index keeps of every message: the decoded header fields that lists show and sort by most.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Envelope {
+    /// `Date` and the shift written in it.
     pub date: Option<(Timestamp, i32)>,
+    /// `X-Priority`.
+    pub priority: Option<Priority>,
+    /// `Subject`.
+    pub subject: Kept,
+    /// `From`.
+    pub from: KeptAddresses,
+    /// `To`.
+    pub to: KeptAddresses,
+    /// `Cc`.
+    pub cc: KeptAddresses,
+    /// `Message-ID`.
+    pub message_id: Kept,
+    /// True when the message holds audio or video.
     pub media: bool,
 }

@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod credential;
+pub mod draft;
 pub mod fault;
 pub mod flags;
 pub mod ids;

@@ -1,21 +1,13 @@
-//! STUB until the mime branch lands
-pub mod header {
-    use crate::model::{mail::Envelope, viewer::*};
-    pub fn from_envelope(_: &Envelope, _: &ViewerField) -> Option<ViewerValue> {
-        Some(ViewerValue::Absent)
-    }
-    pub fn from_header(_: &[u8], _: &ViewerField) -> ViewerValue {
-        ViewerValue::Absent
-    }
-    pub fn sort_text(_: &ViewerValue) -> String {
-        String::new()
-    }
-}
-pub mod search {
-    pub fn body_contains(_: &[u8], _: &str) -> bool {
-        false
-    }
-    pub fn header_contains(_: &[u8], _: &str) -> bool {
-        false
-    }
-}
+//! MIME: raw messages to the model and back. RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 3676.
+//!
+//! `structure` finds the parts and where they lie; everything else works on its ranges. Nothing here refuses a
+//! message: what cannot be understood is shown as far as it can be read.
+
+pub mod build;
+pub mod header;
+pub mod read;
+pub mod reply;
+pub mod report;
+pub mod search;
+pub mod structure;
+mod wrap;

@@ -12,6 +12,8 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Service Operations", ops::service::OPS),
     ("Mailbox Operations: folders", ops::folders::OPS),
     ("Mailbox Operations: messages", ops::sets::OPS),
+    ("Message Operations: reading and composing", ops::messages::OPS),
+    ("Message Operations: sending", ops::sending::OPS),
 ];
 
 /// Every operation with the name of its family.

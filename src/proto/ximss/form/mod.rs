@@ -1,4 +1,6 @@
 //! The specification's data elements to the model and back.
 
 pub mod attributes;
+pub mod mail;
 pub mod messages;
+pub mod value;

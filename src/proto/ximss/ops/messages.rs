@@ -224,8 +224,14 @@ impl Request for Append {
     const NAME: &'static str = "messageAppend";
     const DOC: &'static str = "Composes a message and stores it in a folder or a mailbox.";
     const ARGS: &'static [Arg] = &[
-        TO_FOLDER.optional(), TARGET.optional(), CLASS.optional(), FLAGS.optional(), INTERNAL_DATE.optional(), REPLACES.optional(),
-        REPLACE_MODE.optional(), REPORT.optional(),
+        TO_FOLDER.optional(),
+        TARGET.optional(),
+        CLASS.optional(),
+        FLAGS.optional(),
+        INTERNAL_DATE.optional(),
+        REPLACES.optional(),
+        REPLACE_MODE.optional(),
+        REPORT.optional(),
     ];
     const SAMPLE_BODY: &'static str = "<EMail><Subject>x</Subject></EMail>";
 

@@ -1,6 +1,8 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
 pub mod folders;
+pub mod messages;
 pub mod prelogin;
+pub mod sending;
 pub mod service;
 pub mod sets;

@@ -98,9 +98,8 @@ struct Submit {
 impl Request for Submit {
     const NAME: &'static str = "messageSubmit";
     const DOC: &'static str = "Composes a message and sends it; a copy may be stored in a mailbox.";
-    const ARGS: &'static [Arg] = &[
-        USE_DSN.optional(), Filing::ARGS[0], Filing::ARGS[1], Filing::ARGS[2], Filing::ARGS[3], DATASET.optional(),
-    ];
+    const ARGS: &'static [Arg] =
+        &[USE_DSN.optional(), Filing::ARGS[0], Filing::ARGS[1], Filing::ARGS[2], Filing::ARGS[3], DATASET.optional()];
     const SAMPLE_BODY: &'static str = "<EMail><To>bob@example.test</To></EMail>";
 
     fn read(element: &Element) -> Outcome<Self> {
@@ -283,7 +282,8 @@ impl Request for Confirm {
                 let asked = header::addresses(&original, "Disposition-Notification-To");
                 let recipients = asked.iter().filter_map(|a| address(&a.address).ok());
                 let recipients = distinct(recipients).map_err(|_| Fault::state("the message asks for no confirmation"))?;
-                let disposition = Disposition { from: &from, to: &asked, domain: &domain, now: Timestamp::now(), manual, random: random()? };
+                let disposition =
+                    Disposition { from: &from, to: &asked, domain: &domain, now: Timestamp::now(), manual, random: random()? };
                 Ok((report::disposition_notification(&original, &disposition), recipients))
             })
             .await?;
