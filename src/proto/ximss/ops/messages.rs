@@ -207,6 +207,8 @@ impl Filing {
 }
 
 enum Place {
+    /// Neither a folder nor a mailbox was named.
+    Nowhere,
     Folder(String, Option<Replace>),
     Mailbox(Filing),
 }
@@ -246,8 +248,8 @@ impl Request for Append {
         let (place, named) = match TO_FOLDER.get(element)? {
             Some(ClientName(folder)) => (Place::Folder(folder.clone(), replace), ("folder", folder)),
             None => {
-                let filing = Filing::read(element)?.ok_or_else(|| Fault::missing("targetMailbox"))?;
-                (Place::Mailbox(filing), ("targetMailbox", element.get("targetMailbox").unwrap_or_default().to_owned()))
+                let place = Filing::read(element)?.map_or(Place::Nowhere, Place::Mailbox);
+                (place, ("targetMailbox", element.get("targetMailbox").unwrap_or_default().to_owned()))
             }
         };
         Ok(Self {
@@ -265,6 +267,7 @@ impl Request for Append {
         let folder: Option<MailboxId> = match &self.place {
             Place::Folder(name, _) => Some(shown(&cx, name).await?.mailbox),
             Place::Mailbox(_) => None,
+            Place::Nowhere => return Err(Fault::missing("targetMailbox")),
         };
         let raw = composed(&cx, self.draft, false).await?;
         let prepared = cx.store().compute(move || Ok(Prepared::of(raw))).await?;
@@ -279,7 +282,7 @@ impl Request for Append {
                         messages::append(tx, &reached, &new, prepared.size(), *replace)
                     }
                     (Place::Mailbox(filing), _) => filing.store(tx, &caller, &prepared, now),
-                    (Place::Folder(..), None) => Err(Fault::internal()),
+                    (Place::Folder(..) | Place::Nowhere, _) => Err(Fault::internal()),
                 }
             })
             .await?;
