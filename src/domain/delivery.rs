@@ -53,6 +53,11 @@ impl Prepared {
         u32::try_from(self.raw.len()).unwrap_or(u32::MAX)
     }
 
+    /// When the message says it was sent.
+    pub fn sent(&self) -> Option<Timestamp> {
+        self.envelope.date.map(|(at, _)| at)
+    }
+
     /// Stores the bytes.
     pub fn store(&self, tx: &WriteTx) -> Outcome<BlobId> {
         blobs::put(tx, &self.raw, self.header)

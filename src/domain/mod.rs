@@ -13,5 +13,6 @@ pub mod messages;
 pub mod preferences;
 pub mod queue;
 pub mod sessions;
+pub mod sweeper;
 pub mod tell;
 pub mod uploads;

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Pre-Login and Login Operations", ops::prelogin::OPS),
     ("Service Operations", ops::service::OPS),
+    ("Mailbox Management", ops::mailboxes::OPS),
     ("Mailbox Operations: folders", ops::folders::OPS),
     ("Mailbox Operations: messages", ops::sets::OPS),
     ("Message Operations: reading and composing", ops::messages::OPS),

@@ -1,6 +1,7 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
 pub mod folders;
+pub mod mailboxes;
 pub mod messages;
 pub mod prelogin;
 pub mod sending;
