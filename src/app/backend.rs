@@ -69,7 +69,7 @@ impl Backend {
                 self.house.store.write(move |tx| crate::store::accounts::create_domain(tx, &domain, Timestamp::now())).await
             }
             AdminRequest::DomainRemove { domain } => {
-                let main = self.house.settings.domain.clone();
+                let main = self.house.settings().domain.clone();
                 self.house.store.write(move |tx| accounts::remove_domain(tx, &domain, &main)).await
             }
             AdminRequest::DomainList => self.list_domains(replies).await,
@@ -82,7 +82,7 @@ impl Backend {
     }
 
     async fn list_domains(&self, replies: &mut dyn Replies) -> Outcome<()> {
-        let main = self.house.settings.domain.clone();
+        let main = self.house.settings().domain.clone();
         let mut all = self
             .house
             .store
@@ -124,7 +124,7 @@ impl Backend {
     }
 
     async fn import(&self, account: AccountAddress, mailbox: Option<MailboxName>, items: Vec<ImportItem>) -> Outcome<AdminReply> {
-        let most = self.house.settings.limits.mail_size;
+        let most = self.house.settings().limits.mail_size;
         let (mut failed, mut skipped, mut new) = (Vec::new(), 0, Vec::new());
         for item in items {
             if item.kind != ItemKind::Mail {

@@ -6,6 +6,7 @@ use crate::model::names::DomainName;
 use crate::store::Store;
 use crate::store::workers::Workers;
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What of the configuration the floors below the app need to know.
 #[derive(Debug, Clone)]
@@ -37,8 +38,7 @@ pub enum ClearText {
 
 /// What all share. Held in an `Arc`.
 pub struct House {
-    /// Configuration.
-    pub settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     /// The store.
     pub store: Store,
     /// Live sessions.
@@ -46,5 +46,29 @@ pub struct House {
     /// The thread for deriving keys: passwords are slow on purpose.
     pub keys: Workers,
     /// Where what is due in the queue is worked off: told when something was queued.
-    pub queue_wake: std::sync::Arc<tokio::sync::Notify>,
+    pub queue_wake: Arc<tokio::sync::Notify>,
+}
+
+impl House {
+    /// A house over a store. Starts the thread that derives keys; fails where the system gives no thread.
+    pub fn new(settings: Settings, store: Store) -> std::io::Result<Self> {
+        Ok(Self {
+            settings: RwLock::new(Arc::new(settings)),
+            store,
+            sessions: Sessions::default(),
+            keys: Workers::start("keys", 1, 256)?,
+            queue_wake: Arc::default(),
+        })
+    }
+
+    /// The configuration as it is now. Hold it for one request: the next may see another.
+    pub fn settings(&self) -> Arc<Settings> {
+        // A panic while the lock was held cannot leave it half changed: a change is one assignment.
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another configuration holds from now on.
+    pub fn reload(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
 }

@@ -10,9 +10,9 @@ pub mod listing;
 use super::access::{self, Caller};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{MailboxName, MailboxPath};
-use crate::model::rights::Rights;
 #[cfg(test)]
 use crate::model::rights::Acl;
+use crate::model::rights::Rights;
 use crate::model::time::Timestamp;
 use crate::store::mailboxes::{self, MailboxRecord, NameEntry};
 use crate::store::{Read, WriteTx, accounts};
@@ -148,7 +148,10 @@ fn move_one(tx: &WriteTx, owner: &Caller, name: &MailboxName, entry: NameEntry, 
 /// Removes a mailbox, with `children` all that lies inside too. Without, what lies inside stays, and so does the folder.
 pub fn remove(tx: &WriteTx, caller: &Caller, path: &MailboxPath, children: bool) -> Outcome<()> {
     let owner = access::owner(tx, caller, path)?;
-    if mailboxes::entry(tx, owner.account, &path.name)?.is_none() && mailboxes::alias(tx, owner.account, &path.name)?.is_some() && caller == &owner {
+    if mailboxes::entry(tx, owner.account, &path.name)?.is_none()
+        && mailboxes::alias(tx, owner.account, &path.name)?.is_some()
+        && caller == &owner
+    {
         return mailboxes::put_alias(tx, owner.account, &path.name, None);
     }
     let (entry, record) = changeable(tx, caller, &owner, &path.name)?;

@@ -15,7 +15,7 @@ static DEFAULTS: LazyLock<Dictionary> = LazyLock::new(|| match object::parse(inc
     other => panic!("assets/preferences.data is part of this binary and must be a dictionary: {other:?}"),
 });
 
-/// What holds for one account at one moment.
+/// What holds for one account at one moment. Only what differs from the built-in defaults is kept: each session has one.
 #[derive(Debug, Clone, Default)]
 pub struct Preferences(Dictionary);
 
@@ -47,22 +47,14 @@ impl DeleteMode {
 impl Preferences {
     /// Reads what holds for an account now.
     pub fn read(tx: &dyn Read, of: &Caller) -> Outcome<Self> {
-        let mut values = DEFAULTS.clone();
-        if let Some(domain) = accounts::domain(tx, &of.address.domain)? {
-            values.extend(domain.preferences);
-        }
+        let mut values = accounts::domain(tx, &of.address.domain)?.map(|domain| domain.preferences).unwrap_or_default();
         values.extend(prefs::custom(tx, of.account)?);
         Ok(Self(values))
     }
 
-    /// The built-in defaults alone.
-    pub fn built_in() -> Self {
-        Self(DEFAULTS.clone())
-    }
-
     /// A value.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.0.get(name).or_else(|| DEFAULTS.get(name))
     }
 
     /// A value as text; empty where there is none.

@@ -55,7 +55,7 @@ async fn next(house: &Arc<House>) -> Outcome<Next> {
 /// Returns a message: there is no way out of this server.
 async fn no_transport(house: &Arc<House>, due: Timestamp, id: QueueId, record: QueueRecord, now: Timestamp) -> Outcome<()> {
     tracing::warn!(queue = id.0, recipients = record.recipients.len(), "mail for elsewhere is returned: no mail transport is configured");
-    let domain = house.settings.domain.clone();
+    let domain = house.settings().domain.clone();
     house
         .store
         .write(move |tx| {

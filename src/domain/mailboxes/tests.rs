@@ -9,8 +9,14 @@ fn account(tx: &WriteTx, address: &str) -> Outcome<Caller> {
     if accounts::domain(tx, &address.domain)?.is_none() {
         accounts::create_domain(tx, &address.domain, Timestamp(0))?;
     }
-    let record =
-        AccountRecord { address: address.clone(), created: Timestamp(0), admin: false, settings: Default::default(), acl: Acl::default(), recovery: None };
+    let record = AccountRecord {
+        address: address.clone(),
+        created: Timestamp(0),
+        admin: false,
+        settings: Default::default(),
+        acl: Acl::default(),
+        recovery: None,
+    };
     let account = accounts::create(tx, &record)?;
     mailboxes::create(tx, account, &MailboxName::inbox(), "", Acl::default(), Timestamp(1))?;
     Ok(Caller { account, address })

@@ -53,7 +53,7 @@ pub struct Session {
 impl Session {
     /// Starts the session of a client that has just connected, on the arbiter of the caller.
     pub fn open(house: Arc<House>, peer: Peer, secure: bool, can_start_tls: bool, outbox: Outbox) -> actix::Addr<Self> {
-        let settings = &house.settings;
+        let settings = house.settings();
         let desk = Desk::new(peer, secure, can_start_tls, settings.domain.clone(), settings.limits.idle_time);
         let mut session = Self { house, desk: Rc::new(desk), outbox, last_request: Instant::now() };
         Self::create(move |ctx| {
@@ -69,7 +69,7 @@ impl Session {
 
     /// Looks again when the session may have been idle for too long. One timer, moved on by looking.
     fn watch(&self, ctx: &mut Context<Self>) {
-        let limit = if self.desk.is_logged_in() { self.desk.idle_time.get() } else { self.house.settings.limits.login_time };
+        let limit = if self.desk.is_logged_in() { self.desk.idle_time.get() } else { self.house.settings().limits.login_time };
         let left = Duration::from_secs(limit).saturating_sub(self.last_request.elapsed());
         if left.is_zero() {
             self.say_bye();
@@ -201,7 +201,7 @@ impl Handler<FindMessage> for Session {
 impl Handler<AddUpload> for Session {
     type Result = Outcome<()>;
     fn handle(&mut self, AddUpload { id, upload }: AddUpload, _: &mut Self::Context) -> Self::Result {
-        self.desk.uploads.borrow_mut().add(id.clone(), upload, self.house.settings.limits.uploads)?;
+        self.desk.uploads.borrow_mut().add(id.clone(), upload, self.house.settings().limits.uploads)?;
         self.outbox.notice(&Element::new("newUploaded").with("uploadID", id));
         Ok(())
     }

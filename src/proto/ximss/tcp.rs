@@ -90,12 +90,12 @@ pub async fn serve(house: Arc<House>, stream: TcpStream, peer: Peer, tls: Option
     {
         return;
     }
-    let outbox = Outbox::new(house.settings.limits.unread_output);
+    let outbox = Outbox::new(house.settings().limits.unread_output);
     let can_start_tls = tls.is_some() && !from_first_byte;
     let session = Session::open(house.clone(), peer, from_first_byte, can_start_tls, outbox.clone());
     let mut connection = Box::new(Connection {
-        framer: Framer::new(house.settings.limits.message_before_login),
-        places: Arc::new(Semaphore::new(house.settings.limits.waiting_requests)),
+        framer: Framer::new(house.settings().limits.message_before_login),
+        places: Arc::new(Semaphore::new(house.settings().limits.waiting_requests)),
         incoming: BytesMut::new(),
         logged_in: false,
         house,
@@ -112,7 +112,7 @@ pub async fn serve(house: Arc<House>, stream: TcpStream, peer: Peer, tls: Option
 
 async fn encrypt(house: &House, stream: &mut Stream, acceptor: &TlsAcceptor) -> io::Result<()> {
     let Stream::Clear(clear) = std::mem::replace(stream, Stream::Gone) else { return Ok(()) };
-    let patience = std::time::Duration::from_secs(house.settings.limits.login_time);
+    let patience = std::time::Duration::from_secs(house.settings().limits.login_time);
     let encrypted = tokio::time::timeout(patience, acceptor.accept(clear)).await.map_err(io::Error::from)??;
     *stream = Stream::Encrypted(Box::new(encrypted));
     Ok(())
@@ -202,7 +202,7 @@ impl Connection {
                 After::Close => return Ok(ControlFlow::Break(())),
                 After::LoggedIn => {
                     self.logged_in = true;
-                    self.framer.set_most(self.house.settings.limits.message);
+                    self.framer.set_most(self.house.settings().limits.message);
                 }
                 After::StartTls => self.start_tls().await?,
             }
@@ -238,7 +238,7 @@ impl Connection {
         }
         // What came in clear text behind the request could have been put there by anybody on the way.
         self.incoming = BytesMut::new();
-        self.framer = Framer::new(self.house.settings.limits.message_before_login);
+        self.framer = Framer::new(self.house.settings().limits.message_before_login);
         encrypt(&self.house, &mut self.stream, &acceptor).await?;
         self.session.send(Secured).await.map_err(io::Error::other)
     }
@@ -251,7 +251,7 @@ pub fn xml_limits(limits: &Limits) -> read::Limits {
 
 /// Parses a message; a large one on another thread.
 async fn parse(house: &House, bytes: BytesMut) -> Outcome<Element> {
-    let limits = xml_limits(&house.settings.limits);
+    let limits = xml_limits(&house.settings().limits);
     if bytes.len() > LARGE {
         return house.store.compute(move || document(&bytes, &limits)).await;
     }

@@ -13,8 +13,17 @@ use crate::xml::{Arg, Attr, Element};
 
 /// The family.
 pub const OPS: &[Op] = &[
-    Op::of::<Create>(), Op::of::<Rename>(), Op::of::<Remove>(), Op::of::<List>(), Op::of::<SubscriptionList>(), Op::of::<SubscriptionUpdate>(),
-    Op::of::<AliasList>(), Op::of::<AliasUpdate>(), Op::of::<RightsGet>(), Op::of::<AclList>(), Op::of::<AclUpdate>(),
+    Op::of::<Create>(),
+    Op::of::<Rename>(),
+    Op::of::<Remove>(),
+    Op::of::<List>(),
+    Op::of::<SubscriptionList>(),
+    Op::of::<SubscriptionUpdate>(),
+    Op::of::<AliasList>(),
+    Op::of::<AliasUpdate>(),
+    Op::of::<RightsGet>(),
+    Op::of::<AclList>(),
+    Op::of::<AclUpdate>(),
 ];
 
 const MAILBOX: Attr<MailboxPath> = Attr::new("mailbox", "the mailbox; ~account@domain/name for another account's");
@@ -279,7 +288,8 @@ impl Request for AclList {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (caller, Named(path, written)) = (cx.caller()?, self.0);
         let acl = cx.read(move |tx| mailboxes::acl::list(tx, &caller, &path)).await?;
-        let elements = acl.0.iter().map(|(pattern, rights)| Element::new("aclElem").with("pattern", pattern.as_str()).text(rights.to_string()));
+        let elements =
+            acl.0.iter().map(|(pattern, rights)| Element::new("aclElem").with("pattern", pattern.as_str()).text(rights.to_string()));
         cx.send(Element::new("mailboxACL").with("mailbox", written).children(elements)).await
     }
 }

@@ -118,7 +118,8 @@ impl Request for Read {
 
 /// Bounds on the MIME structure from the configuration.
 pub(super) fn mime_limits(cx: &Cx) -> Limits {
-    let limits = &cx.house.settings.limits;
+    let settings = cx.house.settings();
+    let limits = &settings.limits;
     Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
 }
 
@@ -139,7 +140,7 @@ pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
         caller: cx.caller()?,
         folders,
         uploads: cx.desk.uploads.borrow().all().map(|(id, upload)| (id.clone(), upload.clone())).collect(),
-        most: cx.house.settings.limits.mail_size,
+        most: cx.house.settings().limits.mail_size,
         limits: mime_limits(cx),
     })
 }
@@ -147,7 +148,7 @@ pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
 /// Composes a draft on a reading thread, and looks at the result as a mailbox will want it.
 pub(super) async fn composed(cx: &Cx, draft: Draft, fill_missing: bool) -> Outcome<Vec<u8>> {
     let (materials, preferences) = (materials(cx).await?, (*cx.preferences()).clone());
-    let finish = Finish { domain: cx.house.settings.domain.clone(), fill_missing };
+    let finish = Finish { domain: cx.house.settings().domain.clone(), fill_missing };
     cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish)).await
 }
 

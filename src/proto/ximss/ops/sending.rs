@@ -65,7 +65,7 @@ fn named_in(draft: &Draft) -> Outcome<Vec<Address>> {
 
 /// Sends a message, files a copy, all in one step; then wakes the queue.
 async fn post(cx: &Cx, posting: Posting, copy: Option<Filing>) -> Outcome<()> {
-    let (caller, domain) = (cx.caller()?, cx.house.settings.domain.clone());
+    let (caller, domain) = (cx.caller()?, cx.house.settings().domain.clone());
     let now = Timestamp::now();
     let its_domain = domain.clone();
     let (posting, delivered, filed) = cx
@@ -155,7 +155,7 @@ impl Resend {
 
     async fn run(self, cx: Cx, forward: bool) -> Outcome<()> {
         let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
-        let (limits, from, domain) = (super::messages::mime_limits(&cx), own_address(&cx)?, cx.house.settings.domain.clone());
+        let (limits, from, domain) = (super::messages::mime_limits(&cx), own_address(&cx)?, cx.house.settings().domain.clone());
         let Self { uid, part, mirror, mark, to, .. } = self;
         let sender = address(&from.address)?;
         let recipients = distinct(to.iter().map(|(_, address)| address.clone()))?;
@@ -270,7 +270,7 @@ impl Request for Confirm {
             return Err(Fault::not_allowed());
         }
         let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
-        let (from, domain, manual, uid) = (own_address(&cx)?, cx.house.settings.domain.clone(), self.manual, self.uid);
+        let (from, domain, manual, uid) = (own_address(&cx)?, cx.house.settings().domain.clone(), self.manual, self.uid);
         let (raw, recipients) = cx
             .read(move |tx| {
                 messages::folder_mailbox(tx, &caller, mailbox, Rights::READ)?;
