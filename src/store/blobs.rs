@@ -6,12 +6,12 @@
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::records;
-use super::tables::{BLOB_INFO, BLOBS};
+use super::tables::{BLOB_INFO, BLOBS, META};
 use super::writer::WriteTx;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::BlobId;
 use serde::{Deserialize, Serialize};
-use std::ops::{Bound, ControlFlow, Range};
+use std::ops::{ControlFlow, Range};
 
 /// Sizes of chunks, largest first: each just fills pages of its power of two.
 const CHUNKS: &[usize] = &[65_000, 32_000, 16_000, 8_000, 4_000];
@@ -47,12 +47,10 @@ fn chunk_lengths(mut left: usize) -> Vec<usize> {
 
 /// Stores bytes, shared by no message yet; `header` is the length of the header.
 pub fn put(tx: &WriteTx, raw: &[u8], header: usize) -> Outcome<BlobId> {
-    let mut last = 0;
-    tx.scan(BLOB_INFO, (Bound::Unbounded, Bound::Unbounded), Direction::Backward, &mut |key, _| {
-        last = keys::u64_at(key, 0);
-        Ok(ControlFlow::Break(()))
-    })?;
-    let id = BlobId(last + 1);
+    // Numbers are never given twice: whoever reads a blob in slices must not find another message's bytes half-way.
+    let counter = Key::default().text("last blob");
+    let id = BlobId(records::get::<u64>(tx, META, &counter)?.unwrap_or(0) + 1);
+    records::put(tx, META, &counter, &id.0)?;
     let header = header.min(raw.len());
     let (head, body) = raw.split_at(header);
     let mut number = 0;
@@ -163,6 +161,7 @@ mod tests {
             assert_eq!(store.read(move |tx| info(tx, id)).await.unwrap().shared_by, 1);
             store.write(move |tx| release(tx, id)).await.unwrap();
             assert!(store.read(move |tx| info(tx, id)).await.is_err());
+            assert_ne!(store.write(|tx| put(tx, b"another", 0)).await.unwrap(), id);
         });
     }
 }
