@@ -82,12 +82,12 @@ pub fn check_quota(tx: &dyn Read, owner: &Caller, more: u64) -> Outcome<()> {
     if used.saturating_add(more) > quota { Err(Fault::quota("account storage is over quota")) } else { Ok(()) }
 }
 
-/// What a copy leaves behind of a message, and what it takes.
+/// What a copy takes of a message. It is recent where it arrives (RFC 3501 6.4.7).
 fn copied(tx: &dyn Read, mailbox: MailboxId, row: &Row) -> Outcome<NewMessage> {
     Ok(NewMessage {
         blob: row.blob,
         size: row.size,
-        flags: row.flags.without(Flags::RECENT),
+        flags: row.flags.with(Flags::RECENT),
         internal: row.internal,
         envelope: messages::envelope(tx, mailbox, row.uid)?.unwrap_or_default(),
         original: None,
@@ -112,7 +112,7 @@ pub fn copy(
     if !and_remove || source.owner != target.owner {
         check_quota(tx, &target.owner, rows.iter().map(|r| u64::from(r.size)).sum())?;
     }
-    let flags = |flags: Flags| if target.rights.has(Rights::WRITE) { flags } else { Flags::NONE };
+    let flags = |flags: Flags| if target.rights.has(Rights::WRITE) { flags } else { Flags::RECENT };
     let new: Vec<NewMessage> =
         rows.iter().map(|row| copied(tx, from, row).map(|new| NewMessage { flags: flags(new.flags), ..new })).collect::<Outcome<_>>()?;
     let added = messages::append(tx, &target.record, &new, &[])?;
@@ -235,7 +235,7 @@ pub fn append(
     }
     check_quota(tx, &reached.owner, size.into())?;
     let new = new(tx)?;
-    let flags = allowed_flags(new.flags, reached.rights);
+    let flags = allowed_flags(new.flags, reached.rights).with(Flags::RECENT);
     let new = NewMessage { original: original.or(new.original), flags, ..new };
     let gone: Vec<Uid> = gone.into_iter().collect();
     let added = messages::append(tx, &reached.record, std::slice::from_ref(&new), &gone)?;
