@@ -3,6 +3,7 @@
 use super::flags::Flags;
 use super::ids::{AccountId, MailboxId, ModSeq, Uid};
 use super::names::MailboxName;
+use super::time::Timestamp;
 
 /// One commit's change to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,12 @@ pub enum What {
     /// Preferences of the account changed.
     Preferences,
     /// An alert was posted to the account.
-    Alert,
+    Alert {
+        /// When.
+        at: Timestamp,
+        /// What it says.
+        text: String,
+    },
     /// The account was removed, or its password or settings changed: its sessions look again.
     Account,
 }

@@ -111,11 +111,13 @@ pub struct AccountState {
     pub used: u64,
     /// The last UIDVALIDITY given.
     pub uid_validity: u32,
+    /// Sessions that began before this change of the account have ended or are about to.
+    pub sessions_from: ModSeq,
 }
 
 impl Default for AccountState {
     fn default() -> Self {
-        Self { modseq: ModSeq(0), next_item: ItemId(256), used: 0, uid_validity: 0 }
+        Self { modseq: ModSeq(0), next_item: ItemId(256), used: 0, uid_validity: 0, sessions_from: ModSeq(0) }
     }
 }
 
@@ -268,29 +270,51 @@ pub fn put_activity(tx: &WriteTx, id: AccountId, activity: &Activity) -> Outcome
     records::put(tx, ACTIVITY, &Key::of(id.0), activity)
 }
 
+/// Ends the sessions that are there: another password holds, or nobody may log in any more. The session that asked for
+/// it stays when it takes the returned number for its own beginning (`Desk::stay`).
+pub fn end_sessions(tx: &WriteTx, id: AccountId) -> Outcome<ModSeq> {
+    let mut state = state(tx, id)?;
+    state.modseq.0 += 1;
+    state.sessions_from = state.modseq;
+    put_state(tx, id, &state)?;
+    tx.publish(Change { account: id, modseq: state.modseq, what: What::Account });
+    Ok(state.modseq)
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The account's change number that came with it.
+    pub modseq: ModSeq,
+    /// When it was posted.
+    pub at: Timestamp,
+    /// Its text.
+    pub text: String,
+}
+
 /// Posts an alert: every session of the account shows it, the first that does confirms it.
 pub fn post_alert(tx: &WriteTx, id: AccountId, at: Timestamp, text: &str) -> Outcome<()> {
     let modseq = advance(tx, id)?;
-    records::put(tx, ALERTS, &Key::of(id.0).u64(at.0 as u64).u64(modseq.0), &text)?;
-    tx.publish(Change { account: id, modseq, what: What::Alert });
+    records::put(tx, ALERTS, &Key::of(id.0).u64(modseq.0), &(at, text))?;
+    tx.publish(Change { account: id, modseq, what: What::Alert { at, text: text.to_owned() } });
     Ok(())
 }
 
-/// The alerts nobody has been shown, oldest first.
-pub fn alerts(tx: &dyn Read, id: AccountId) -> Outcome<Vec<(Timestamp, String)>> {
-    let prefix = Key::of(id.0);
-    let end = prefix.end();
+/// The alerts after a change number that nobody has been shown, oldest first.
+pub fn alerts(tx: &dyn Read, id: AccountId, after: ModSeq) -> Outcome<Vec<Alert>> {
+    let (from, end) = (Key::of(id.0).u64(after.0.saturating_add(1)), Key::of(id.0).end());
     let mut out = Vec::new();
-    tx.scan(ALERTS, keys::within(&prefix, &end), Direction::Forward, &mut |key, value| {
-        out.push((Timestamp(keys::u64_at(key, 8) as i64), records::decode(value)?));
+    tx.scan(ALERTS, keys::within(&from, &end), Direction::Forward, &mut |key, value| {
+        let (at, text) = records::decode(value)?;
+        out.push(Alert { modseq: ModSeq(keys::u64_at(key, 8)), at, text });
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(out)
 }
 
-/// Takes all alerts up to this time away.
-pub fn confirm_alerts(tx: &WriteTx, id: AccountId, till: Timestamp) -> Outcome<()> {
-    let (from, end) = (Key::of(id.0), Key::of(id.0).u64(till.0 as u64 + 1));
+/// Takes all alerts up to this change number away.
+pub fn confirm_alerts(tx: &WriteTx, id: AccountId, till: ModSeq) -> Outcome<()> {
+    let (from, end) = (Key::of(id.0), Key::of(id.0).u64(till.0.saturating_add(1)));
     tx.delete_range(ALERTS, keys::between(&from, &end))
 }
 

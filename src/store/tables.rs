@@ -19,7 +19,7 @@ pub const CREDENTIALS: Table = Table("credentials");
 pub const ACCOUNT_STATE: Table = Table("account_state");
 /// `account` -> when and from where it was last logged in to, and last not.
 pub const ACTIVITY: Table = Table("activity");
-/// `account time` -> alert text, until a session has shown it.
+/// `account change` -> time and text of an alert, until a session has shown it.
 pub const ALERTS: Table = Table("alerts");
 /// `account` -> dictionary of the account's own preferences.
 pub const PREFERENCES: Table = Table("preferences");

@@ -8,7 +8,9 @@ use crate::domain::sessions::Registration;
 use crate::domain::tell::tell;
 use crate::domain::uploads::Uploads;
 use crate::model::fault::{Fault, Outcome};
+use crate::model::ids::ModSeq;
 use crate::model::names::DomainName;
+use crate::store::accounts::Attempt;
 use actix::{Addr, WeakAddr};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,6 +39,11 @@ pub struct Login {
     pub url_id: String,
     /// The protocol version the client asked for, such as 6.1.
     pub version: (u32, u32),
+    /// The login before this one, as it was recorded when this one was.
+    pub previous: Option<Attempt>,
+    /// The account's change number, read in the same question as the verifiers that admitted the client: when the
+    /// account's sessions up to a later change must end (`accounts::end_sessions`), this one is among them.
+    pub since: ModSeq,
     /// The entry among the live sessions, which goes with the session.
     pub registration: Registration,
 }
@@ -73,6 +80,7 @@ pub struct Desk {
     /// Seconds without a request after which the session ends.
     pub idle_time: Cell<u64>,
     login: RefCell<Option<Rc<Login>>>,
+    since: Cell<ModSeq>,
     preferences: RefCell<Rc<Preferences>>,
     after: Cell<After>,
     session: RefCell<Option<WeakAddr<Session>>>,
@@ -91,6 +99,7 @@ impl Desk {
             report_mailbox_changes: Cell::new(false),
             idle_time: Cell::new(idle_time),
             login: RefCell::default(),
+            since: Cell::default(),
             preferences: RefCell::default(),
             after: Cell::default(),
             session: RefCell::default(),
@@ -155,8 +164,15 @@ impl Desk {
 
     /// Somebody has logged in.
     pub fn begin(&self, login: Login, preferences: Preferences) {
+        self.since.set(login.since);
         *self.login.borrow_mut() = Some(Rc::new(login));
         self.set_preferences(preferences);
+    }
+
+    /// This session stays although it has ended the account's sessions up to this change, as whoever changes the
+    /// password does. To be called in the request that made the change.
+    pub fn stay(&self, change: ModSeq) {
+        self.since.set(self.since.get().max(change));
     }
 
     /// The preferences as they were at login or at the last reload.

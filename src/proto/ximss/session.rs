@@ -167,7 +167,7 @@ impl Handler<End> for Session {
             End::Kill => self.outbox.abort(),
             End::ShuttingDown => {
                 let text = "The server is shutting down.";
-                self.outbox.notice(&super::ops::service::alert(
+                self.outbox.notice(&super::form::session::alert(
                     crate::model::time::Timestamp::now(),
                     &self.desk.preferences().zone(),
                     text,

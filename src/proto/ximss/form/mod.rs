@@ -3,4 +3,5 @@
 pub mod attributes;
 pub mod mail;
 pub mod messages;
+pub mod session;
 pub mod value;

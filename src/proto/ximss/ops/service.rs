@@ -1,13 +1,13 @@
 //! Service operations. Spec: XIMSS, "Service Operations".
 
 use crate::model::fault::Outcome;
-use crate::model::time::{Timestamp, Zone};
 use crate::proto::ximss::desk::After;
+use crate::proto::ximss::form::session::session_message;
 use crate::proto::ximss::request::{Cx, Op, Phase, Request};
 use crate::xml::Element;
 
 /// The family.
-pub const OPS: &[Op] = &[Op::of::<Noop>(), Op::of::<Bye>()];
+pub const OPS: &[Op] = &[Op::of::<Noop>(), Op::of::<Bye>(), Op::of::<ReadSession>()];
 
 struct Noop;
 
@@ -37,7 +37,15 @@ impl Request for Bye {
     }
 }
 
-/// The `alert` message.
-pub fn alert(at: Timestamp, zone: &Zone, text: &str) -> Element {
-    Element::new("alert").with("gmtTime", at.gmt_bare()).with("localTime", at.local(zone)).text(text)
+struct ReadSession;
+
+impl Request for ReadSession {
+    const NAME: &'static str = "readSession";
+    const DOC: &'static str = "Sends the session message of the login again.";
+    fn read(_: &Element) -> Outcome<Self> {
+        Ok(Self)
+    }
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        cx.send(session_message(&*cx.login()?)).await
+    }
 }
