@@ -5,6 +5,7 @@
 
 pub mod desk;
 pub mod form;
+mod listen;
 pub mod ops;
 pub mod outbox;
 pub mod request;

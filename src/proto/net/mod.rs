@@ -1,0 +1,8 @@
+//! The doors of the house: listening sockets, TLS, and how many may come in from one address.
+//!
+//! Knows no protocol: who opens a door says what is to be done with a client. Serves all front ends.
+
+pub mod limits;
+pub mod listener;
+mod self_signed;
+pub mod tls;
