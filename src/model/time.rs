@@ -1,13 +1,16 @@
 //! Time: instants in seconds, the wire's date forms, zones, durations.
 //!
 //! Spec: XIMSS, "XML Data Formats" (iCalendar date-times: `20060410T201548Z`); zone names are IANA's, with
-//! `HostOS` for the server's own and the product's own names translated.
+//! `HostOS` for the server's own; the reference product's names and those of Windows are translated (`assets/zones.txt`).
 
 use super::fault::{Fault, Outcome};
+use super::names::fold;
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// An instant: seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -80,34 +83,35 @@ impl fmt::Display for Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(chrono_tz::Tz);
 
-/// Zone names of the reference product beside IANA's.
-const PRODUCT_ZONES: &[(&str, chrono_tz::Tz)] = &[
-    ("NorthAmerica/Pacific", chrono_tz::America::Los_Angeles),
-    ("NorthAmerica/Mountain", chrono_tz::America::Denver),
-    ("NorthAmerica/Central", chrono_tz::America::Chicago),
-    ("NorthAmerica/Eastern", chrono_tz::America::New_York),
-    ("NorthAmerica/Atlantic", chrono_tz::America::Halifax),
-    ("Europe/Western", chrono_tz::Europe::London),
-    ("Europe/Central", chrono_tz::Europe::Paris),
-    ("Europe/Eastern", chrono_tz::Europe::Helsinki),
-];
+/// Names beside IANA's, folded: the reference product's own and those of Windows.
+static OTHER_NAMES: LazyLock<HashMap<String, chrono_tz::Tz>> = LazyLock::new(|| {
+    let known = |(name, iana): (&str, &str)| Some((fold(name), chrono_tz::Tz::from_str(iana).ok()?));
+    other_names().filter_map(known).collect()
+});
+
+/// The lines of `assets/zones.txt`. A test sees to it that IANA knows the zone of each.
+fn other_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("../../assets/zones.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(name, iana)| (name.trim(), iana.trim()))
+}
 
 impl Zone {
     /// Greenwich.
     pub const GMT: Self = Self(chrono_tz::Tz::UTC);
 
-    /// The zone of a name; `HostOS` and the empty name are the server's own. None where the name is unknown.
+    /// The zone of a name: IANA's, the reference product's or that of Windows. `HostOS` and the empty name are the
+    /// server's own. None where the name is unknown.
     pub fn named(name: &str) -> Option<Self> {
         if name.is_empty() || name.eq_ignore_ascii_case("HostOS") {
             return Some(Self::host());
         }
-        let product = PRODUCT_ZONES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, tz)| *tz);
-        product.or_else(|| chrono_tz::Tz::from_str_insensitive(name).ok()).map(Self)
+        let other = || OTHER_NAMES.get(&fold(name)).copied();
+        chrono_tz::Tz::from_str_insensitive(name).ok().or_else(other).map(Self)
     }
 
     /// The zone this machine is set to; Greenwich where it cannot be told.
     pub fn host() -> Self {
-        static HOST: std::sync::LazyLock<Zone> = std::sync::LazyLock::new(|| {
+        static HOST: LazyLock<Zone> = LazyLock::new(|| {
             let name = iana_time_zone::get_timezone().unwrap_or_default();
             Zone(chrono_tz::Tz::from_str_insensitive(&name).unwrap_or(chrono_tz::Tz::UTC))
         });
@@ -124,7 +128,7 @@ impl Zone {
         self.0.name()
     }
 
-    /// All names that `named` knows, `HostOS` first, then IANA's in order.
+    /// The names to offer for a choice: `HostOS` first, then IANA's in order.
     pub fn all_names() -> impl Iterator<Item = &'static str> {
         std::iter::once("HostOS").chain(chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()))
     }
@@ -178,6 +182,26 @@ mod tests {
         assert_eq!("20060410".parse::<Timestamp>().unwrap().gmt_bare(), "20060410T000000");
         assert!("2006-04-10".parse::<Timestamp>().is_err());
         assert!(!Timestamp(i64::MAX).gmt().is_empty());
+    }
+
+    #[test]
+    fn every_other_zone_name_leads_to_a_zone_of_iana() {
+        let lines = include_str!("../../assets/zones.txt").lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+        assert_eq!(lines.count(), other_names().count());
+        for (name, iana) in other_names() {
+            let zone = Zone::named(name).unwrap_or_else(|| panic!("{name} leads to {iana}, which is no zone"));
+            assert_eq!((Zone::named(iana), zone.name().eq_ignore_ascii_case(iana)), (Some(zone), true), "{name}");
+        }
+        assert_eq!(OTHER_NAMES.len(), other_names().count(), "a name stands twice");
+        assert_eq!(Zone::named("northamerica/pacific"), Zone::named("America/Los_Angeles"));
+        assert_eq!(Zone::named("W. Europe Standard Time").unwrap().name(), "Europe/Berlin");
+        assert_eq!((Zone::named("Nowhere"), Zone::named("")), (None, Some(Zone::host())));
+    }
+
+    #[test]
+    fn every_zone_on_offer_is_known() {
+        assert!(Zone::all_names().count() > 400);
+        assert!(Zone::all_names().all(|name| Zone::named(name).is_some()));
     }
 
     #[test]
