@@ -1,3 +1,5 @@
+//! Who may make, rename, remove and list what, over a store in memory.
+
 use super::*;
 use crate::model::names::AccountAddress;
 use crate::model::names::ListPattern;

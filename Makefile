@@ -1,0 +1,62 @@
+# Posthouse. `make run` and `make test` are all that a newcomer needs.
+
+CARGO   ?= cargo
+PREFIX  ?= /usr/local
+UNITS   ?= $(PREFIX)/lib/systemd/system
+SYSTEM  ?= $(PREFIX)/lib
+STATIC  := x86_64-unknown-linux-gnu
+FUZZ    := tests/fuzz
+SECONDS ?= 60
+# Debian's package tool, with root's rights where we have not got them.
+APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: run test check bench fuzz docs build static install tools
+
+run: tools ## build and serve on built-in defaults, data in ./posthouse-data
+	$(CARGO) run --release --locked -- serve
+
+test: tools ## all tests
+	$(CARGO) test --locked --no-fail-fast
+
+check: tools ## formatting, lints, dependencies, the systemd unit
+	$(CARGO) fmt --check
+	CLIPPY_CONF_DIR=$(CURDIR)/.ci $(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked --test layers --test dependencies --test conformance
+	@command -v systemd-analyze >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends systemd; }
+	systemd-analyze security --offline=true --threshold=20 --no-pager systemd/posthouse.service
+
+bench: tools ## speed and memory, against the targets
+	$(CARGO) bench --locked
+
+fuzz: tools ## every fuzz target for $(SECONDS) seconds
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
+	  echo "== $$target"; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(SECONDS) -rss_limit_mb=2048 || exit 1; \
+	done
+
+docs: build ## the reference, the sample configuration and the code's own pages, in $(TARGET)/doc
+	$(CARGO) doc --locked --no-deps --quiet
+	$(TARGET)/release/posthouse ops --markdown > $(TARGET)/doc/operations.md
+	$(TARGET)/release/posthouse config show --defaults > $(TARGET)/doc/posthouse.toml
+	@echo "$(TARGET)/doc: operations.md, posthouse.toml, posthouse/index.html"
+
+build: tools ## the binary, in $(TARGET)/release
+	$(CARGO) build --release --locked
+
+static: tools ## a binary without any library of the system
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static" \
+	  $(CARGO) build --release --locked --target $(STATIC)
+	@ldd $(TARGET)/$(STATIC)/release/posthouse 2>&1 | grep -Eq "statically linked|not a dynamic executable"
+	@ls -l $(TARGET)/$(STATIC)/release/posthouse
+
+install: ## the binary that was built last, and what systemd needs, below $(DESTDIR)
+	@test -x $(TARGET)/$(STATIC)/release/posthouse -o -x $(TARGET)/release/posthouse || { echo "nothing is built: make build or make static" >&2; exit 1; }
+	install -Dm755 "$$(ls -t $(TARGET)/$(STATIC)/release/posthouse $(TARGET)/release/posthouse 2>/dev/null | head -n 1)" $(DESTDIR)$(PREFIX)/bin/posthouse
+	install -d $(DESTDIR)$(UNITS)
+	sed 's#/usr/bin/posthouse#$(PREFIX)/bin/posthouse#' systemd/posthouse.service > $(DESTDIR)$(UNITS)/posthouse.service
+	chmod 644 $(DESTDIR)$(UNITS)/posthouse.service
+
+tools: ## what building needs beside the Rust toolchain: a linker
+	@command -v cc >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends gcc libc6-dev; }
