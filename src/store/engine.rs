@@ -54,4 +54,6 @@ pub trait Engine: Send + Sync {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>>;
     /// A transaction; waits for another to end.
     fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>>;
+    /// Closes the file, in order, for a quick start; no transaction may be under way. What is asked later is refused.
+    fn close(&self);
 }

@@ -148,9 +148,7 @@ pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Ord
         }
         unsettled |= run_group(engine, feed, jobs);
         if let Some(done) = stop {
-            if unsettled {
-                settle(engine);
-            }
+            engine.close();
             let _ = done.send(());
             return;
         }
