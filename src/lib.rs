@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+pub mod app;
 pub mod domain;
 pub mod format;
 pub mod model;

@@ -123,24 +123,14 @@ impl Backend {
         replies.reply(AdminReply::Account(info)).await
     }
 
-    async fn import(&self, account: AccountAddress, mailbox: Option<MailboxName>, items: Vec<ImportItem>) -> Outcome<AdminReply> {
+    async fn import(&self, account: AccountAddress, mailbox: MailboxName, items: Vec<ImportItem>) -> Outcome<AdminReply> {
         let most = self.house.settings().limits.mail_size;
-        let (mut failed, mut skipped, mut new) = (Vec::new(), 0, Vec::new());
-        for item in items {
-            if item.kind != ItemKind::Mail {
-                // Calendars and address books are not taken apart yet; nothing is stored that could not be shown.
-                skipped += 1;
-            } else if item.data.len() > most {
-                failed.push(Refusal { source: item.source, reason: "message is too large".into() });
-            } else {
-                new.push(item);
-            }
-        }
+        let (new, large): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.data.len() <= most);
+        let failed = large.into_iter().map(|item| Refusal { source: item.source, reason: "message is too large".into() }).collect();
         let imported = new.len() as u64;
         let prepared = self.house.store.compute(move || Ok(prepare(new))).await?;
-        let name = mailbox.unwrap_or_else(MailboxName::inbox);
-        self.house.store.write(move |tx| store_all(tx, &account, &name, &prepared)).await?;
-        Ok(AdminReply::Imported { imported, skipped, failed })
+        self.house.store.write(move |tx| store_all(tx, &account, &mailbox, &prepared)).await?;
+        Ok(AdminReply::Imported { imported, failed })
     }
 
     async fn export(&self, account: AccountAddress, mailbox: Option<MailboxName>, replies: &mut dyn Replies) -> Outcome<()> {

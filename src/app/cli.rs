@@ -1,0 +1,287 @@
+//! The command line: what the binary can be asked to do. `--help` of each command is enough to use it.
+
+use super::config::Sources;
+use super::problem::Problem;
+use crate::model::names::{AccountAddress, DomainName, MailboxName};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Messaging, scheduling and signaling for a household or a small office, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "posthouse", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The configuration file; without it /etc/posthouse/posthouse.toml if that exists, else built-in defaults
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// The data directory; without it data_dir of the configuration, else $STATE_DIRECTORY, else ./posthouse-data
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server in the foreground until SIGTERM or Ctrl-C; SIGHUP re-reads configuration and certificates
+    Serve,
+    /// Make, list, change and remove accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Make, list and remove domains
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// Take messages in: mbox files, Maildirs, .eml files and folders of them, in name order
+    Import(Import),
+    /// Write the messages of an account, or of one mailbox, as mbox
+    Export(Export),
+    /// Print the table of operations that the server knows
+    Ops {
+        /// As the reference, in Markdown
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Make an account; without --password-stdin a password is made and printed once
+    Add {
+        /// Its address, such as alice@example.test
+        address: AccountAddress,
+        /// The person's name
+        #[arg(long, value_name = "NAME")]
+        real_name: Option<String>,
+        /// Make it an administrator of the server
+        #[arg(long)]
+        admin: bool,
+        /// Read the password from the first line of the standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List all accounts
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show an account with its settings
+    Show {
+        /// Its address
+        address: AccountAddress,
+    },
+    /// Change settings of an account, such as RealName="Alice" PWDAllowed=NO MaxAccountSize=1G; KEY= sets one back to its default
+    Set {
+        /// Its address
+        address: AccountAddress,
+        /// Settings and their values
+        #[arg(value_name = "KEY=VALUE", required = true, value_parser = setting)]
+        settings: Vec<(String, String)>,
+    },
+    /// Give an account another password
+    Password {
+        /// Its address
+        address: AccountAddress,
+        /// Read the password from the first line of the standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Remove an account with all its mail
+    Remove {
+        /// Its address
+        address: AccountAddress,
+    },
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it is not KEY=VALUE".into()),
+    }
+}
+
+/// What to do with domains.
+#[derive(Debug, Subcommand)]
+pub enum DomainCommand {
+    /// Make a domain
+    Add {
+        /// Its name, such as example.test
+        name: DomainName,
+    },
+    /// List all domains, the main one first
+    List,
+    /// Remove a domain that has no accounts
+    Remove {
+        /// Its name
+        name: DomainName,
+    },
+}
+
+/// What to take in.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Whose messages they become
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: AccountAddress,
+    /// The mailbox they go to; it is made if it is not there
+    #[arg(long, value_name = "NAME", default_value = "INBOX")]
+    pub mailbox: MailboxName,
+    /// mbox files, Maildirs, .eml files, folders of them
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// What to write out.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose messages
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: AccountAddress,
+    /// Only this mailbox; without it all mailboxes with messages
+    #[arg(long, value_name = "NAME")]
+    pub mailbox: Option<MailboxName>,
+    /// The file to write, which must not exist; - for the standard output
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration that holds, and where each value comes from
+    Show {
+        /// Print the built-in defaults instead, each with its explanation
+        #[arg(long)]
+        defaults: bool,
+    },
+    /// Read the configuration and say whether it is good
+    Check,
+}
+
+impl Cli {
+    /// What was said about the configuration, with the environment's part.
+    pub fn sources(&self) -> Sources {
+        Sources { config: self.config.clone(), data: self.data.clone(), state_directory: None }.with_environment()
+    }
+}
+
+/// What came of reading the command line.
+pub enum Parsed {
+    /// A command.
+    Command(Box<Cli>),
+    /// A text that was asked for: the help or the version.
+    Text(String),
+}
+
+/// Reads a command line, the binary's name first.
+pub fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Parsed, Problem> {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => Ok(Parsed::Command(Box::new(cli))),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => Ok(Parsed::Text(error.to_string())),
+        Err(error) => Err(problem(&error)),
+    }
+}
+
+/// One line for a usage error; clap's own text has many.
+fn problem(error: &clap::Error) -> Problem {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".to_owned(),
+        _ => first.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let suggestion = suggested.iter().find_map(|kind| match error.get(*kind)? {
+        ContextValue::String(one) => Some(one.clone()),
+        ContextValue::Strings(some) => some.first().cloned(),
+        _ => None,
+    });
+    match suggestion {
+        Some(suggestion) => Problem::usage(what, format_args!("did you mean \"{suggestion}\"?")),
+        None => Problem::usage(what, "see \"posthouse --help\" and \"posthouse COMMAND --help\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(line: &str) -> Result<Cli, String> {
+        match parse(std::iter::once("posthouse").chain(line.split_whitespace()).map(Into::into)) {
+            Ok(Parsed::Command(cli)) => Ok(*cli),
+            Ok(Parsed::Text(text)) => Err(text),
+            Err(problem) => {
+                assert_eq!(problem.status(), 2);
+                Err(problem.to_string())
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_is_read() {
+        for line in [
+            "serve",
+            "--config c.toml --data d serve",
+            "serve --config c.toml",
+            "account add alice@example.test",
+            "account add alice@example.test --real-name Alice --admin --password-stdin",
+            "account list",
+            "account list --json",
+            "account show alice@example.test",
+            "account set alice@example.test RealName=A=B PWDAllowed=",
+            "account password alice@example.test --password-stdin",
+            "account remove alice@example.test",
+            "domain add example.test",
+            "domain list",
+            "domain remove example.test",
+            "import --account alice@example.test a b",
+            "import --account alice@example.test --mailbox Corpus/new a",
+            "export --account alice@example.test --mailbox Corpus -",
+            "ops",
+            "ops --markdown",
+            "config show",
+            "config show --defaults",
+            "config check",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_that_says_what_to_do() {
+        for (line, expected) in [
+            ("", "no command"),
+            ("sreve", "serve"),
+            ("account add", "ADDRESS"),
+            ("account add alice", "address is incorrect"),
+            ("account set a@b.test Real", "KEY=VALUE"),
+            ("account set a@b.test", "KEY=VALUE"),
+            ("account password a@b.test", "--password-stdin"),
+            ("import --account a@b.test", "PATH"),
+            ("import --acount a@b.test x", "--account"),
+            ("backup out", "backup"),
+        ] {
+            let text = parsed(line).unwrap_err();
+            assert!(text.contains(expected) && !text.contains('\n'), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_texts() {
+        assert!(parsed("--help").unwrap_err().contains("serve"));
+        assert!(parsed("account add --help").unwrap_err().contains("--password-stdin"));
+        assert!(parsed("--version").unwrap_err().contains(env!("CARGO_PKG_VERSION")));
+    }
+}
