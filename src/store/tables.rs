@@ -41,7 +41,7 @@ pub const ENVELOPES: Table = Table("envelopes");
 pub const MESSAGE_ATTRIBUTES: Table = Table("message_attributes");
 /// `blob` -> blob record: how many messages share it, its length, the length of its header.
 pub const BLOB_INFO: Table = Table("blob_info");
-/// `blob chunk` -> raw bytes; the first chunks hold the header, a body begins a chunk of its own.
+/// `blob offset` -> raw bytes from there on; the first chunks hold the header, a body begins a chunk of its own.
 pub const BLOBS: Table = Table("blobs");
 /// `mailbox field chunk` -> a sorted order as it was at a change number (`orders`): UIDs, packed.
 pub const ORDERS: Table = Table("orders");
