@@ -27,6 +27,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("redb", &["store/"]),
     ("actix_web", &["proto/http/", "proto/http.rs", "proto/soap/"]),
     ("actix_multipart", &["proto/http/"]),
+    ("actix_cors", &["proto/http/"]),
     ("quick_xml", &["xml/"]),
     ("mail_parser", &["format/"]),
     ("mail_builder", &["format/"]),
