@@ -3,3 +3,4 @@
 //! Imports `model` and the parsers' crates. Knows no store, no XIMSS and no clock.
 pub mod mime;
 pub mod object;
+pub mod sasl;

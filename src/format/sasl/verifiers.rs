@@ -1,0 +1,189 @@
+//! From a password to what is kept of it, and back to yes or no. Slow on purpose: runs on the thread for keys.
+//!
+//! Spec: RFC 9106 (Argon2id, with the parameters that suit small machines: 19 MiB, 2 passes, 1 lane), RFC 5802 3,
+//! RFC 2104 (the states of HMAC), RFC 7616 3.4.2 (HA1).
+
+use super::prepared;
+use super::scram::hmac;
+use crate::model::credential::{CredentialRecord, ScramVerifier, Verifier};
+use crate::model::fault::{Fault, Outcome};
+use crate::model::names::AccountAddress;
+use crate::model::time::Timestamp;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use md5::Digest as _;
+use md5::block_api::compress;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Bytes of a salt.
+pub const SALT: usize = 16;
+/// The iterations of SCRAM for a new password. A client has to go through them too.
+pub const ITERATIONS: u32 = 16_384;
+
+/// Argon2id's memory in KiB, passes and lanes.
+const ARGON2: (u32, u32, u32) = (19_456, 2, 1);
+/// What MD5 begins with (RFC 1321 3.3).
+const MD5_START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+/// A hash with the same parameters that no password has: what is checked where there is nothing to check.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$bm9ib2R5bm9ib2R5bm9ib2R5bm9ib2R5bm9ib2R5bm8";
+
+fn random<const N: usize>() -> Outcome<[u8; N]> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).map_err(|e| Fault::logged("no random numbers", e))?;
+    Ok(bytes)
+}
+
+/// Everything that is kept of a new password. `legacy`: what CRAM-MD5 and DIGEST-MD5 need too.
+pub fn derive(password: &str, of: &AccountAddress, legacy: bool, now: Timestamp) -> Outcome<CredentialRecord> {
+    let mut verifiers = vec![
+        Verifier::Argon2id(argon2id(password)?),
+        Verifier::ScramSha256(scram_sha256(password, random::<SALT>()?.to_vec(), ITERATIONS)),
+    ];
+    if legacy {
+        verifiers.push(cram_md5(password));
+        verifiers.push(digest_ha1(password, of));
+    }
+    Ok(CredentialRecord { set: now, verifiers, devices: Vec::new(), code: None })
+}
+
+fn argon2id(password: &str) -> Outcome<String> {
+    let broken = |what: &'static str| move |e: argon2::password_hash::Error| Fault::logged(what, e);
+    let (memory, passes, lanes) = ARGON2;
+    let parameters = Params::new(memory, passes, lanes, None).map_err(|e| Fault::logged("Argon2 refuses its parameters", e))?;
+    let salt = SaltString::encode_b64(&random::<SALT>()?).map_err(broken("a salt cannot be written"))?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    let hash = argon2.hash_password(prepared(password).as_bytes(), &salt).map_err(broken("a password cannot be hashed"))?;
+    Ok(hash.to_string())
+}
+
+/// True when the password has this hash. Without a hash the same work is done, and the answer is no.
+pub fn is_password(hash: Option<&str>, password: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
+        tracing::error!("the hash of a password is damaged; nobody can log in with it");
+        return false;
+    };
+    // The parameters are those of the hash, whatever new hashes are made with.
+    let fits = Argon2::default().verify_password(prepared(password).as_bytes(), &parsed).is_ok();
+    fits && hash.is_some()
+}
+
+/// What SCRAM-SHA-256 needs of a password.
+pub fn scram_sha256(password: &str, salt: Vec<u8>, iterations: u32) -> ScramVerifier {
+    let salted = Zeroizing::new(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(prepared(password).as_bytes(), &salt, iterations));
+    let stored_key = Sha256::digest(hmac(&*salted, b"Client Key")).into();
+    ScramVerifier { salt, iterations, stored_key, server_key: hmac(&*salted, b"Server Key") }
+}
+
+/// What CRAM-MD5 needs of a password: HMAC's key is only ever used at the start of its two hashes.
+pub fn cram_md5(password: &str) -> Verifier {
+    let mut key = Zeroizing::new([0u8; 64]);
+    let digest = md5::Md5::digest(password.as_bytes());
+    let bytes = if password.len() > key.len() { digest.as_slice() } else { password.as_bytes() };
+    key.iter_mut().zip(bytes).for_each(|(key, byte)| *key = *byte);
+    let state = |padding: u8| {
+        let mut state = MD5_START;
+        compress(&mut state, &[key.map(|byte| byte ^ padding)]);
+        let mut bytes = [0u8; 16];
+        bytes.chunks_exact_mut(4).zip(state).for_each(|(chunk, word)| chunk.copy_from_slice(&word.to_le_bytes()));
+        bytes
+    };
+    Verifier::CramMd5 { inner: state(0x36), outer: state(0x5c) }
+}
+
+/// What HTTP Digest and DIGEST-MD5 need of a password: the realm is the account's domain.
+pub fn digest_ha1(password: &str, of: &AccountAddress) -> Verifier {
+    let realm = of.domain.to_string();
+    let text = Zeroizing::new(format!("{}:{realm}:{password}", of.name));
+    Verifier::DigestHa1 { realm, ha1: md5::Md5::digest(text.as_bytes()).into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alice() -> AccountAddress {
+        "alice@example.test".parse().unwrap()
+    }
+
+    #[test]
+    fn passwords_fit_what_is_kept_of_them() {
+        let record = derive("p\u{e4}sswort", &alice(), false, Timestamp(9)).unwrap();
+        assert_eq!((record.set, record.verifiers.len()), (Timestamp(9), 2));
+        let hash = record.argon2id().unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(is_password(Some(hash), "p\u{e4}sswort"));
+        assert!(is_password(Some(hash), "pa\u{308}sswort"), "prepared in the same way");
+        assert!(!is_password(Some(hash), "passwort"));
+        let scram = record.scram_sha256().unwrap();
+        assert_eq!(*scram, scram_sha256("pa\u{308}sswort", scram.salt.clone(), ITERATIONS));
+        assert_ne!(derive("p\u{e4}sswort", &alice(), false, Timestamp(9)).unwrap(), record, "salts are random");
+    }
+
+    #[test]
+    fn nobody_has_a_password() {
+        assert!(!is_password(None, ""));
+        assert!(!is_password(None, "nobody"));
+        assert!(PasswordHash::new(NOBODY).is_ok(), "else checking it would be no work");
+        assert!(!is_password(Some("rubbish"), "rubbish"));
+    }
+
+    #[test]
+    fn legacy_verifiers_are_kept_only_where_they_are_wanted() {
+        let kinds = |legacy| format!("{:?}", derive("x", &alice(), legacy, Timestamp(0)).unwrap().verifiers);
+        assert_eq!(kinds(false), "[Argon2id, ScramSha256]");
+        assert_eq!(kinds(true), "[Argon2id, ScramSha256, CramMd5, DigestHa1]");
+    }
+
+    /// HMAC-MD5 from the stored states, as CRAM-MD5 computes it.
+    fn hmac_md5(states: &Verifier, data: &[u8]) -> [u8; 16] {
+        let Verifier::CramMd5 { inner, outer } = states else { panic!("another verifier") };
+        let resume = |from: &[u8; 16], data: &[u8]| {
+            let mut state = [0u32; 4];
+            state.iter_mut().zip(from.chunks_exact(4)).for_each(|(word, b)| *word = u32::from_le_bytes(b.try_into().unwrap()));
+            let mut rest = [data, &[0x80]].concat();
+            rest.resize((rest.len() + 8).next_multiple_of(64) - 8, 0);
+            rest.extend_from_slice(&((64 + data.len() as u64) * 8).to_le_bytes());
+            rest.chunks_exact(64).for_each(|block| compress(&mut state, &[block.try_into().unwrap()]));
+            let bytes: Vec<u8> = state.iter().flat_map(|word| word.to_le_bytes()).collect();
+            <[u8; 16]>::try_from(bytes).unwrap()
+        };
+        resume(outer, &resume(inner, data))
+    }
+
+    /// HMAC-MD5 as RFC 2104 defines it.
+    fn hmac_md5_by_the_book(key: &[u8], data: &[u8]) -> [u8; 16] {
+        let mut block = if key.len() > 64 { md5::Md5::digest(key).to_vec() } else { key.to_vec() };
+        block.resize(64, 0);
+        let padded = |padding: u8| block.iter().map(|byte| byte ^ padding).collect::<Vec<u8>>();
+        let inner = md5::Md5::digest([padded(0x36).as_slice(), data].concat());
+        md5::Md5::digest([padded(0x5c).as_slice(), inner.as_slice()].concat()).into()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn cram_md5_states_give_the_digest_of_rfc_2195() {
+        let digest = hmac_md5(&cram_md5("tanstaaftanstaaf"), b"<1896.697170952@postoffice.reston.mci.net>");
+        assert_eq!(hex(&digest), "b913a602c7eda7a495b4e6e7334d3890");
+        for length in [0, 1, 55, 56, 63, 64, 65, 200] {
+            let password = "p".repeat(length);
+            let data = "d".repeat(200 - length);
+            assert_eq!(
+                hmac_md5(&cram_md5(&password), data.as_bytes()),
+                hmac_md5_by_the_book(password.as_bytes(), data.as_bytes()),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn ha1_is_the_hash_of_name_realm_and_password() {
+        let address = "user@example.org".parse().unwrap();
+        let Verifier::DigestHa1 { realm, ha1 } = digest_ha1("secret", &address) else { panic!("another verifier") };
+        assert_eq!(realm, "example.org");
+        assert_eq!(ha1, <[u8; 16]>::from(md5::Md5::digest(b"user:example.org:secret")));
+    }
+}
