@@ -8,6 +8,7 @@ pub mod compose;
 pub mod delivery;
 pub mod folder;
 pub mod house;
+pub mod indexer;
 pub mod mailboxes;
 pub mod messages;
 pub mod preferences;

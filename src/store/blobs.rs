@@ -103,6 +103,12 @@ pub fn whole(tx: &dyn Read, id: BlobId) -> Outcome<Vec<u8>> {
     read(tx, id, 0..u64::MAX)
 }
 
+/// All bytes of a blob that may be gone.
+pub fn find(tx: &dyn Read, id: BlobId) -> Outcome<Option<Vec<u8>>> {
+    let is_there = records::get::<BlobInfo>(tx, BLOB_INFO, &Key::of(id.0))?.is_some();
+    is_there.then(|| whole(tx, id)).transpose()
+}
+
 /// The header with its empty line.
 pub fn header(tx: &dyn Read, id: BlobId) -> Outcome<Vec<u8>> {
     let header = info(tx, id)?.header;

@@ -4,10 +4,11 @@
 //! once when the inbox stops being empty, so at most one wake-up is ever under way, and the inbox is bounded: past
 //! the bound it forgets and says so, and the listener looks at the store afresh.
 
-use crate::model::change::Change;
-use crate::model::ids::AccountId;
-use std::collections::HashMap;
+use crate::model::change::{Change, What};
+use crate::model::ids::{AccountId, MailboxId};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use tokio::sync::Notify;
 
 /// The most changes an inbox keeps before it gives up on details.
 const MOST: usize = 512;
@@ -48,6 +49,33 @@ type Listeners = RwLock<HashMap<AccountId, Vec<Arc<Listener>>>>;
 #[derive(Clone, Default)]
 pub struct Feed {
     listeners: Arc<Listeners>,
+    grown: Arc<Grown>,
+}
+
+/// The mailboxes that got messages, for whoever follows all of them at leisure.
+#[derive(Default)]
+pub struct Grown {
+    mailboxes: Mutex<HashSet<MailboxId>>,
+    some: Notify,
+}
+
+impl Grown {
+    /// Waits until a mailbox got messages; gives all that did since the last call, each once.
+    pub async fn take(&self) -> HashSet<MailboxId> {
+        loop {
+            let some = self.some.notified();
+            let taken = std::mem::take(&mut *self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner));
+            if !taken.is_empty() {
+                return taken;
+            }
+            some.await;
+        }
+    }
+
+    fn note(&self, mailbox: MailboxId) {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox);
+        self.some.notify_one();
+    }
 }
 
 impl Feed {
@@ -61,8 +89,18 @@ impl Feed {
         Inbox { listener, feed: Arc::downgrade(&self.listeners) }
     }
 
+    /// The mailboxes that got messages.
+    pub fn grown(&self) -> Arc<Grown> {
+        self.grown.clone()
+    }
+
     /// Tells all listeners of the change's account.
     pub(super) fn publish(&self, change: Arc<Change>) {
+        if let What::Messages { mailbox, added, .. } = &change.what
+            && !added.is_empty()
+        {
+            self.grown.note(*mailbox);
+        }
         let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         for listener in all.get(&change.account).into_iter().flatten() {
             let mut waiting = listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +143,6 @@ impl Drop for Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::What;
     use crate::model::ids::ModSeq;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

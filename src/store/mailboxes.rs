@@ -9,6 +9,7 @@ use super::ledger;
 use super::messages;
 use super::orders;
 use super::records;
+use super::search;
 use super::tables::{GARBAGE, MAILBOX_ALIASES, MAILBOX_NAMES, MAILBOX_STATE, MAILBOXES, SUBSCRIPTIONS};
 use super::writer::WriteTx;
 use crate::model::change::{Change, What};
@@ -107,6 +108,16 @@ fn changed(tx: &WriteTx, record: &MailboxRecord) -> Outcome<()> {
     let what = What::MailboxChanged { mailbox: record.id, name: record.name.clone() };
     tx.publish(Change { account: record.account, modseq, what });
     Ok(())
+}
+
+/// All mailboxes of this server.
+pub fn all(tx: &dyn Read) -> Outcome<Vec<MailboxId>> {
+    let mut out = Vec::new();
+    tx.scan(MAILBOXES, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |key, _| {
+        out.push(MailboxId(keys::u64_at(key, 0)));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(out)
 }
 
 /// A mailbox's counters.
@@ -244,7 +255,7 @@ pub fn sweep(tx: &WriteTx, most: usize) -> Outcome<bool> {
         Ok(if uids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     messages::clear(tx, mailbox, &uids)?;
-    if uids.len() < most {
+    if uids.len() < most && !search::forget(tx, mailbox, most)? {
         orders::forget(tx, mailbox)?;
         tx.delete(MAILBOX_STATE, Key::of(mailbox.0).bytes())?;
         tx.delete(GARBAGE, Key::of(mailbox.0).bytes())?;

@@ -52,6 +52,10 @@ pub const QUEUE: Table = Table("queue");
 
 /// `mailbox` -> nothing: mailboxes that are gone and whose rows are being cleared away (`mailboxes::sweep`).
 pub const GARBAGE: Table = Table("garbage");
+/// `mailbox, first UID` -> a segment of the search index: which messages it covers (`search`).
+pub const SEARCH_SEGMENTS: Table = Table("search_segments");
+/// `mailbox, first UID, scope, bucket` -> terms and the messages of the segment that hold them, packed (`postings`).
+pub const SEARCH_TERMS: Table = Table("search_terms");
 
 /// All of them, made when a store is made.
 pub const ALL: &[Table] = &[
@@ -78,4 +82,6 @@ pub const ALL: &[Table] = &[
     QUEUE_DUE,
     QUEUE,
     GARBAGE,
+    SEARCH_SEGMENTS,
+    SEARCH_TERMS,
 ];

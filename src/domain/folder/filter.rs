@@ -12,6 +12,7 @@ use crate::model::names::fold;
 use crate::model::rights::Rights;
 use crate::model::viewer::ViewerField;
 use crate::store::ledger::Row;
+use crate::store::search::Scope;
 
 /// What a filter asks of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,17 @@ impl Filter {
     /// True when it must read more than the ledger's row.
     pub fn reads_content(&self) -> bool {
         !matches!(self, Self::Flags(_))
+    }
+
+    /// What the search index can say of it: where to look, and for which terms. None where it cannot help.
+    pub fn index_question(&self) -> Option<(&'static [Scope], Vec<u32>)> {
+        let (scopes, text): (&'static [Scope], _) = match self {
+            Self::Header(ViewerField::Email(_) | ViewerField::EmailAddress(_) | ViewerField::Text(_), text) => (&[Scope::Header], text),
+            Self::Body(text) => (&[Scope::Body], text),
+            Self::Anything(text) => (&[Scope::Header, Scope::Body], text),
+            Self::Flags(_) | Self::Header(..) => return None,
+        };
+        Some((scopes, search::terms(text))).filter(|(_, terms)| !terms.is_empty())
     }
 
     /// True when the message fits.

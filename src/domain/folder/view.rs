@@ -2,7 +2,7 @@
 //! notices: plain functions over a snapshot of the store.
 
 use super::fields::{Looked, SortKey, Sorting};
-use super::filter::Selection;
+use super::filter::{Filter, Selection};
 use super::order::{self, Sorted};
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
@@ -13,6 +13,7 @@ use crate::store::Read;
 use crate::store::ledger::{self, Row};
 use crate::store::mailboxes::MailboxRecord;
 use crate::store::orders::OrderCache;
+use crate::store::search;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -81,12 +82,17 @@ impl FlagsByUid {
 }
 
 /// Reads the content of a folder, but for a filter that must read messages: that is applied to the result in slices.
+/// Messages that the search index rules out are left out here.
 pub fn content(tx: &dyn Read, cache: &OrderCache, mailbox: &MailboxRecord, rights: Rights, look: &Look) -> Outcome<Content> {
     let state = crate::store::mailboxes::state(tx, mailbox.id)?;
     let rows = all_rows(tx, mailbox.id, state.messages as usize)?;
     let Sorted { order, unsaved } = order::sorted(tx, cache, mailbox.id, &rows, &look.sorting)?;
     let known = FlagsByUid::of(&rows, |row| look.selection.admits(row, rights, mailbox.uid_validity));
-    let entries = order.uids.iter().filter_map(|uid| known.get(*uid).map(|flags| Entry { uid: *uid, flags })).collect();
+    let question = look.selection.content().and_then(Filter::index_question);
+    let candidates = question.map(|(scopes, terms)| search::candidates(tx, mailbox.id, scopes, &terms)).transpose()?;
+    let possible = |uid: &Uid| candidates.as_ref().is_none_or(|all| all.may_be(*uid));
+    let entry = |uid: &Uid| known.get(*uid).filter(|_| possible(uid)).map(|flags| Entry { uid: *uid, flags });
+    let entries = order.uids.iter().filter_map(entry).collect();
     Ok(Content { entries, uid_next: state.uid_next, to_save: unsaved.then_some(order) })
 }
 

@@ -309,7 +309,7 @@ pub fn sort_text(value: &ViewerValue) -> String {
     match value {
         ViewerValue::Absent => String::new(),
         ViewerValue::Text(text) => fold(text),
-        ViewerValue::Date { at, .. } => at.gmt(),
+        ViewerValue::Date { at, .. } => fold(&at.gmt()),
     }
 }
 
