@@ -360,33 +360,27 @@ enum Wild {
     Literal,
 }
 
-/// Matches with one row of a table per pattern character, so that no pattern makes it slow.
+/// Matches with one row of a table per pattern character, so that no pattern makes it slow. A row says for each length
+/// of the text's beginning whether the pattern so far fits it.
 fn wild(pattern: &[char], text: &str, kind: impl Fn(char) -> Wild) -> bool {
     let text: Vec<char> = text.chars().collect();
-    let mut reached = vec![false; text.len() + 1];
-    reached[0] = true;
+    let mut reached: Vec<bool> = std::iter::once(true).chain(text.iter().map(|_| false)).collect();
     for &p in pattern {
-        let mut next = vec![false; text.len() + 1];
-        match kind(p) {
-            Wild::Literal => {
-                for (i, &c) in text.iter().enumerate() {
-                    next[i + 1] = reached[i] && c == p;
-                }
-            }
+        reached = match kind(p) {
+            Wild::Literal => std::iter::once(false).chain(reached.iter().zip(&text).map(|(before, c)| *before && *c == p)).collect(),
             which => {
                 let mut on = false;
-                for i in 0..=text.len() {
-                    if i > 0 && matches!(which, Wild::Level) && text[i - 1] == '/' {
-                        on = false;
-                    }
-                    on |= reached[i];
-                    next[i] = on;
-                }
+                let before = std::iter::once(None).chain(text.iter().map(Some));
+                let step = |(was, before): (&bool, Option<&char>)| {
+                    let stops = matches!(which, Wild::Level) && before == Some(&'/');
+                    on = *was || on && !stops;
+                    on
+                };
+                reached.iter().zip(before).map(step).collect()
             }
-        }
-        reached = next;
+        };
     }
-    reached[text.len()]
+    reached.last().copied().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Acl {
                 AclStep::Clear(_) => None,
             };
             match (at, rights) {
-                (Some(i), Some(rights)) => self.0[i].1 = rights,
+                (Some(i), Some(rights)) => self.0.iter_mut().skip(i).take(1).for_each(|element| element.1 = rights),
                 (Some(i), None) => drop(self.0.remove(i)),
                 (None, Some(rights)) => self.0.push((pattern.clone(), rights)),
                 (None, None) => {}

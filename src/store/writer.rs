@@ -192,9 +192,10 @@ fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> b
 }
 
 type Jobs = Vec<Box<dyn Job>>;
+type Refused = Vec<(Box<dyn Job>, Fault)>;
 
 /// Runs each job once. The third value says that the transaction must be dropped: a job failed after writing.
-fn attempt(tx: &WriteTx, jobs: Jobs) -> (Jobs, Vec<(Box<dyn Job>, Fault)>, bool) {
+fn attempt(tx: &WriteTx, jobs: Jobs) -> (Jobs, Refused, bool) {
     let (mut done, mut refused) = (Vec::with_capacity(jobs.len()), Vec::new());
     let mut jobs = jobs.into_iter();
     while let Some(mut job) = jobs.next() {

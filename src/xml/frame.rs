@@ -96,7 +96,7 @@ mod tests {
         #[test]
         fn cutting_the_stream_elsewhere_changes_nothing(bytes in proptest::collection::vec(0u8..4, 0..60), cut in 0usize..60) {
             let cut = cut.min(bytes.len());
-            let whole = run(3, &[bytes.clone()]);
+            let whole = run(3, std::slice::from_ref(&bytes));
             let parts = run(3, &[bytes[..cut].to_vec(), bytes[cut..].to_vec()]);
             prop_assert_eq!(whole, parts);
         }

@@ -82,7 +82,7 @@ fn by_text(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting) -
 
 /// An order with the messages that came since; None where there are none.
 fn refreshed(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting, order: &Order) -> Outcome<Option<Order>> {
-    let new = &rows[rows.partition_point(|row| row.uid < order.uid_next)..];
+    let (_, new) = rows.split_at(rows.partition_point(|row| row.uid < order.uid_next));
     let removed = order.uids.len() + new.len() > rows.len() + rows.len() / 8;
     if new.is_empty() && !removed {
         return Ok(None);

@@ -20,7 +20,7 @@ pub enum Shown {
     /// A message inside the message.
     Mail(Mail),
     /// Any other part.
-    Part(Part),
+    Part(Box<Part>),
 }
 
 /// A whole message.
@@ -34,7 +34,7 @@ pub fn part(raw: &[u8], root: &Node, part_id: &str, show: &Show) -> Outcome<Show
     let mut reading = Reading { raw, left: show.total_size_limit.unwrap_or(u64::MAX) };
     Ok(match &node.inside {
         Inside::Message(inner) => Shown::Mail(reading.mail(inner)),
-        _ => Shown::Part(Part { content: reading.content(node), ..bare(node) }),
+        _ => Shown::Part(Box::new(Part { content: reading.content(node), ..bare(node) })),
     })
 }
 
