@@ -7,11 +7,11 @@
 use super::limits::PerAddress;
 use crate::domain::house::House;
 use actix::ArbiterHandle;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -75,8 +75,17 @@ fn listen(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    keep_alive(&socket);
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Has the system find out when the other side is gone without a word. Connections have this from their listener.
+fn keep_alive(socket: &Socket) {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE.0).with_interval(KEEPALIVE.1).with_retries(KEEPALIVE_TRIES);
+    if let Err(error) = socket.set_tcp_keepalive(&keepalive) {
+        tracing::debug!(%error, "keepalive is not to be had");
+    }
 }
 
 /// A client at the door.
@@ -210,7 +219,6 @@ impl Door {
         // Without an address of our own the connection is broken already.
         let (Ok(local), Ok(stream)) = (stream.local_addr(), stream.into_std()) else { return };
         let local = local.ip().to_canonical();
-        keep_alive(&stream);
         let serve = serve.clone();
         let Some(arbiter) = self.arbiters.get(self.next.fetch_add(1, Ordering::Relaxed) % self.arbiters.len()) else { return };
         // A stopped arbiter drops the client, as the server is going down then.
@@ -248,14 +256,6 @@ impl Door {
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
-/// Has the system find out that the other side is gone without a word.
-fn keep_alive(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE.0).with_interval(KEEPALIVE.1).with_retries(KEEPALIVE_TRIES);
-    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
-        tracing::debug!(%error, "keepalive is not to be had");
-    }
 }
 
 #[cfg(test)]
@@ -303,7 +303,8 @@ mod tests {
                     async move {
                         // What is served need not be fit to be sent to other threads.
                         let local = Rc::new(arrival.local);
-                        heard.send((std::thread::current().id(), arrival.address, *local)).unwrap();
+                        let kept = socket2::SockRef::from(&arrival.stream).keepalive().unwrap();
+                        heard.send((std::thread::current().id(), arrival.address, *local, kept)).unwrap();
                         let mut asked = [0; 1];
                         let _ = arrival.stream.read_exact(&mut asked).await;
                     }
@@ -311,6 +312,7 @@ mod tests {
                 .unwrap();
             let mut first = tokio::net::TcpStream::connect(here).await.unwrap();
             let one = hears.recv().await.unwrap();
+            assert!(one.3, "the listener's keepalive");
             let second = tokio::net::TcpStream::connect(here).await.unwrap();
             let two = hears.recv().await.unwrap();
             assert!(one.0 != two.0 && one.1 == here.ip() && two.2 == here.ip());

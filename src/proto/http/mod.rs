@@ -1,0 +1,23 @@
+//! The web port: a page that says what this is, health and metrics, and the URLs of sessions.
+//!
+//! Knows no other front end: sessions of every kind are found in `house.sessions` and asked through the recipients
+//! they left there. A family of URLs is a file with its handlers and a line in `server::routes`. The only part of the
+//! house, beside SOAP, that knows actix-web.
+//! Spec: XIMSS, "HTTP Access"; RFC 9110.
+
+mod deliver;
+mod disposition;
+mod download;
+pub mod metrics;
+mod page;
+mod part;
+mod proxies;
+mod range;
+mod refusal;
+pub mod server;
+mod session_urls;
+mod temporary;
+mod upload;
+
+#[cfg(test)]
+mod tests;
