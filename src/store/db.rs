@@ -71,7 +71,7 @@ const WAITING_READS: usize = 1024;
 
 impl Store {
     /// Opens the store in `directory`, making it if it is not there. Blocks; `repairing` hears how far a repair after a kill is.
-    pub fn open(directory: &Path, options: &Options, repairing: impl Fn(f64) + Send + 'static) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, options: &Options, repairing: impl Fn(f64) + Send + Sync + 'static) -> Result<Self, StoreError> {
         let path = directory.join("posthouse.redb");
         let opened = RedbEngine::open(&path, options.cache, repairing);
         let engine = opened.map_err(|e| match e {
@@ -84,11 +84,11 @@ impl Store {
     /// A store in memory, for tests: it goes with the process.
     #[cfg(test)]
     pub(crate) fn in_memory() -> Self {
-        let engine = RedbEngine::over(redb::backends::InMemoryBackend::new()).unwrap();
+        let engine = RedbEngine::in_memory().unwrap();
         Self::over(engine, Path::new("memory"), &Options::default()).unwrap()
     }
 
-    fn over(engine: RedbEngine, path: &Path, options: &Options) -> Result<Self, StoreError> {
+    pub(super) fn over(engine: RedbEngine, path: &Path, options: &Options) -> Result<Self, StoreError> {
         let failed = |what: String| StoreError::Failed(path.to_owned(), what);
         engine.make_tables().map_err(|f| failed(f.text.into_owned()))?;
         let engine: Arc<dyn Engine> = Arc::new(engine);

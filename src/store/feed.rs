@@ -118,6 +118,22 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// Tells all listeners that there were changes without saying which.
+    pub(super) fn lose_track(&self) {
+        let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        for listener in all.values().flatten() {
+            let mut waiting = listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
+            *waiting = Waiting { changes: Vec::new(), overflowed: true };
+            drop(waiting);
+            if was_empty {
+                (listener.wake)();
+            }
+        }
+    }
+}
+
 impl Inbox {
     /// Empties the inbox.
     pub fn drain(&self) -> Drained {

@@ -9,6 +9,8 @@ pub mod accounts;
 pub mod blobs;
 pub mod db;
 pub mod engine;
+#[cfg(test)]
+mod fault_tests;
 pub mod feed;
 pub mod keys;
 pub mod ledger;

@@ -1,155 +1,221 @@
 //! redb as the engine. Its errors are logged here and go up as the fault "internal error".
+//!
+//! Once the disk has failed, redb refuses everything until the file is opened anew. So the next question after a
+//! failure opens it anew: with the disk still failing it is refused too, and when the disk is well again the store is.
 
 use super::engine::{Care, Direction, Engine, KeyRange, Read, Transaction, Visit};
 use super::tables::{self, Table};
 use crate::model::fault::{Fault, Outcome};
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle, WriteTransaction,
+    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Source = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
 
 fn definition(table: Table) -> Definition {
     TableDefinition::new(table.0)
 }
 
-fn failed(cause: impl std::fmt::Display) -> Fault {
-    Fault::logged("the store failed", cause)
+/// Remembers that the disk has failed.
+#[derive(Default)]
+struct Health(AtomicBool);
+
+impl Health {
+    /// The fault of a failure; one of the disk is remembered.
+    fn failed(&self, cause: impl Into<redb::Error>) -> Fault {
+        let cause = cause.into();
+        if matches!(cause, redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::LockPoisoned(_)) {
+            self.0.store(true, Ordering::Release);
+        }
+        Fault::logged("the store failed", cause)
+    }
 }
 
-/// A redb database; None once it is closed.
+/// The file.
+enum State {
+    Open(Database),
+    /// It could not be opened again after a failure.
+    Lost,
+    Closed,
+}
+
+/// A redb database.
 pub(super) struct RedbEngine {
-    database: RwLock<Option<Database>>,
+    state: RwLock<State>,
+    source: Source,
+    health: Health,
 }
 
 impl RedbEngine {
     /// Opens or makes the file. `cache` is the size of the page cache in bytes; `repairing` is told the share done (0 to 1).
-    pub(super) fn open(path: &Path, cache: usize, repairing: impl Fn(f64) + Send + 'static) -> Result<Self, redb::DatabaseError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(cache);
-        builder.set_repair_callback(move |session| repairing(session.progress()));
-        Ok(Self::of(builder.create(path)?))
+    pub(super) fn open(path: &Path, cache: usize, repairing: impl Fn(f64) + Send + Sync + 'static) -> Result<Self, DatabaseError> {
+        let (path, repairing) = (path.to_owned(), std::sync::Arc::new(repairing));
+        Self::from(Box::new(move || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(cache);
+            let repairing = repairing.clone();
+            builder.set_repair_callback(move |session| repairing(session.progress()));
+            builder.create(&path)
+        }))
     }
 
-    /// An engine over another kind of storage: memory, or one that fails on purpose.
+    /// An engine over files that `source` opens, the first time and after each failure.
+    pub(super) fn from(source: Source) -> Result<Self, DatabaseError> {
+        Ok(Self { state: RwLock::new(State::Open(source()?)), source, health: Health::default() })
+    }
+
+    /// An engine over memory.
     #[cfg(test)]
-    pub(super) fn over(backend: impl redb::StorageBackend) -> Result<Self, redb::DatabaseError> {
-        Ok(Self::of(Database::builder().create_with_backend(backend)?))
+    pub(super) fn in_memory() -> Result<Self, DatabaseError> {
+        Self::from(Box::new(|| Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())))
     }
 
-    fn of(database: Database) -> Self {
-        Self { database: RwLock::new(Some(database)) }
+    fn with<T, E: Into<redb::Error>>(&self, f: impl FnOnce(&Database) -> Result<T, E>) -> Outcome<T> {
+        if self.health.0.load(Ordering::Acquire) {
+            self.open_anew()?;
+        }
+        // A panic while the lock was held cannot leave it half changed: each change is one assignment.
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(database) => f(database).map_err(|e| self.health.failed(e)),
+            State::Lost => Err(Fault::internal()),
+            State::Closed => Err(Fault::closed()),
+        }
     }
 
-    fn with<T, E: std::fmt::Display>(&self, f: impl FnOnce(&Database) -> Result<T, E>) -> Outcome<T> {
-        // A panic while the lock was held cannot leave it half changed: the only change takes the database out.
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        f(database.as_ref().ok_or_else(Fault::closed)?).map_err(failed)
+    fn open_anew(&self) -> Outcome<()> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !self.health.0.load(Ordering::Acquire) || matches!(*state, State::Closed) {
+            return Ok(());
+        }
+        // The old handle goes first: it holds the lock on the file.
+        *state = State::Lost;
+        let database = (self.source)().map_err(|cause| Fault::logged("the store failed and cannot be opened again yet", cause))?;
+        *state = State::Open(database);
+        self.health.0.store(false, Ordering::Release);
+        tracing::warn!("the store failed and has been opened again");
+        Ok(())
     }
 
     /// Makes every table that is not there yet, so that readers find them all.
     pub(super) fn make_tables(&self) -> Outcome<()> {
-        let there: HashSet<_> = self.with(Database::begin_read)?.list_tables().map_err(failed)?.map(|t| t.name().to_owned()).collect();
+        let failed = |e: redb::Error| self.health.failed(e);
+        let tables = self.with(Database::begin_read)?;
+        let there: HashSet<_> = tables.list_tables().map_err(|e| failed(e.into()))?.map(|t| t.name().to_owned()).collect();
         if tables::ALL.iter().all(|table| there.contains(table.0)) {
             return Ok(());
         }
         let tx = self.with(Database::begin_write)?;
         for table in tables::ALL {
-            tx.open_table(definition(*table)).map_err(failed)?;
+            tx.open_table(definition(*table)).map_err(|e| failed(e.into()))?;
         }
-        tx.commit().map_err(failed)
+        tx.commit().map_err(|e| failed(e.into()))
     }
 }
 
 impl Engine for RedbEngine {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
-        Ok(Box::new(RedbSnapshot(self.with(Database::begin_read)?)))
+        Ok(Box::new(RedbSnapshot { tx: self.with(Database::begin_read)?, health: &self.health }))
     }
     fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>> {
-        Ok(Box::new(RedbTransaction(self.with(Database::begin_write)?)))
+        Ok(Box::new(RedbTransaction { tx: self.with(Database::begin_write)?, health: &self.health }))
     }
     fn close(&self) {
-        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Err(cause)) = database.map(Database::close) {
+        let state = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), State::Closed);
+        if let State::Open(database) = state
+            && let Err(cause) = database.close()
+        {
             tracing::error!(%cause, "the store was not closed in order: the next start will repair it");
         }
     }
 }
 
-struct RedbSnapshot(ReadTransaction);
+struct RedbSnapshot<'a> {
+    tx: ReadTransaction,
+    health: &'a Health,
+}
 
-impl RedbSnapshot {
+impl RedbSnapshot<'_> {
     fn table(&self, table: Table) -> Outcome<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>> {
-        match self.0.open_table(definition(table)) {
+        match self.tx.open_table(definition(table)) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(e) => Err(failed(e)),
+            Err(e) => Err(self.health.failed(e)),
         }
     }
 }
 
-impl Read for RedbSnapshot {
+impl Read for RedbSnapshot<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
         let Some(table) = self.table(table)? else { return Ok(None) };
-        Ok(table.get(key).map_err(failed)?.map(|guard| guard.value().to_vec()))
+        Ok(table.get(key).map_err(|e| self.health.failed(e))?.map(|guard| guard.value().to_vec()))
     }
     fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()> {
-        self.table(table)?.map_or(Ok(()), |table| scan_table(&table, range, direction, visit))
+        self.table(table)?.map_or(Ok(()), |table| scan_table(&table, self.health, range, direction, visit))
     }
 }
 
-struct RedbTransaction(WriteTransaction);
+struct RedbTransaction<'a> {
+    tx: WriteTransaction,
+    health: &'a Health,
+}
 
-impl Read for RedbTransaction {
+impl RedbTransaction<'_> {
+    fn table(&self, table: Table) -> Outcome<redb::Table<'_, &'static [u8], &'static [u8]>> {
+        self.tx.open_table(definition(table)).map_err(|e| self.health.failed(e))
+    }
+}
+
+impl Read for RedbTransaction<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
-        let table = self.0.open_table(definition(table)).map_err(failed)?;
-        let value = table.get(key).map_err(failed)?.map(|guard| guard.value().to_vec());
+        let table = self.table(table)?;
+        let value = table.get(key).map_err(|e| self.health.failed(e))?.map(|guard| guard.value().to_vec());
         Ok(value)
     }
     fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()> {
-        let table = self.0.open_table(definition(table)).map_err(failed)?;
-        scan_table(&table, range, direction, visit)
+        scan_table(&self.table(table)?, self.health, range, direction, visit)
     }
 }
 
-impl Transaction for RedbTransaction {
+impl Transaction for RedbTransaction<'_> {
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()> {
-        let mut table = self.0.open_table(definition(table)).map_err(failed)?;
-        table.insert(key, value).map_err(failed)?;
+        self.table(table)?.insert(key, value).map_err(|e| self.health.failed(e))?;
         Ok(())
     }
     fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool> {
-        let mut table = self.0.open_table(definition(table)).map_err(failed)?;
-        let was_there = table.remove(key).map_err(failed)?.is_some();
+        let was_there = self.table(table)?.remove(key).map_err(|e| self.health.failed(e))?.is_some();
         Ok(was_there)
     }
     fn commit(self: Box<Self>, care: Care) -> Outcome<()> {
-        let mut tx = self.0;
+        let Self { mut tx, health } = *self;
         if care == Care::ForQuickStart {
             tx.set_quick_repair(true);
         }
-        tx.commit().map_err(failed)
+        tx.commit().map_err(|e| health.failed(e))
     }
 }
 
 fn scan_table(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    health: &Health,
     range: KeyRange<'_>,
     direction: Direction,
     visit: Visit<'_>,
 ) -> Outcome<()> {
-    let mut pairs = table.range::<&[u8]>(range).map_err(failed)?;
+    let mut pairs = table.range::<&[u8]>(range).map_err(|e| health.failed(e))?;
     loop {
         let pair = match direction {
             Direction::Forward => pairs.next(),
             Direction::Backward => pairs.next_back(),
         };
         let Some(pair) = pair else { return Ok(()) };
-        let (key, value) = pair.map_err(failed)?;
+        let (key, value) = pair.map_err(|e| health.failed(e))?;
         if let ControlFlow::Break(()) = visit(key.value(), value.value())? {
             return Ok(());
         }

@@ -184,7 +184,11 @@ fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> b
                 changes.into_iter().for_each(|change| feed.publish(Arc::new(change)));
                 done.into_iter().for_each(|job| job.answer(Ok(())));
             }
-            Err(fault) => done.into_iter().for_each(|job| job.answer(Err(fault.clone()))),
+            Err(fault) => {
+                // It may be on disk all the same, though nobody is told so: whoever follows the store looks at all of it.
+                feed.lose_track();
+                done.into_iter().for_each(|job| job.answer(Err(fault.clone())));
+            }
         }
         return wrote;
     }
