@@ -1,6 +1,7 @@
 //! `House`: what every session and front end of one server shares. Made once by the app floor.
 
 use super::sessions::Sessions;
+use super::throttle::Throttle;
 use crate::model::limits::Limits;
 use crate::model::names::DomainName;
 use crate::store::Store;
@@ -45,6 +46,8 @@ pub struct House {
     pub sessions: Sessions,
     /// The thread for deriving keys: passwords are slow on purpose.
     pub keys: Workers,
+    /// Counts failed logins.
+    pub throttle: Throttle,
     /// Where what is due in the queue is worked off: told when something was queued.
     pub queue_wake: Arc<tokio::sync::Notify>,
 }
@@ -57,6 +60,7 @@ impl House {
             store,
             sessions: Sessions::default(),
             keys: Workers::start("keys", 1, 256)?,
+            throttle: Throttle::default(),
             queue_wake: Arc::default(),
         })
     }

@@ -4,16 +4,22 @@
 //! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).
 
 pub mod access;
+pub mod accounts;
+pub mod auth;
 pub mod compose;
 pub mod delivery;
 pub mod folder;
 pub mod house;
 pub mod indexer;
+pub mod letters;
 pub mod mailboxes;
 pub mod messages;
 pub mod preferences;
 pub mod queue;
+pub mod recovery;
 pub mod sessions;
+pub mod settings;
 pub mod sweeper;
 pub mod tell;
+pub mod throttle;
 pub mod uploads;

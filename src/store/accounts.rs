@@ -46,6 +46,7 @@ pub struct AccountRecord {
 
 /// Settings and what they are where nothing was set.
 pub const SETTING_DEFAULTS: &[(&str, &str)] = &[
+    ("AccessModes", "All"),
     ("PWDAllowed", "YES"),
     ("RulesAllowed", "Filter Only"),
     ("SignalRulesAllowed", "Any"),

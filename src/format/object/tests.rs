@@ -1,3 +1,5 @@
+//! Objects as text, both ways.
+
 use super::*;
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};

@@ -75,6 +75,11 @@ pub fn scram_sha256(password: &str, salt: Vec<u8>, iterations: u32) -> ScramVeri
     ScramVerifier { salt, iterations, stored_key, server_key: hmac(&*salted, b"Server Key") }
 }
 
+/// A keyed hash, for what is random enough to need no slow one (HMAC-SHA-256).
+pub fn keyed_hash(key: &[u8; 32], data: &[u8]) -> [u8; 32] {
+    hmac(key, data)
+}
+
 /// What CRAM-MD5 needs of a password: HMAC's key is only ever used at the start of its two hashes.
 pub fn cram_md5(password: &str) -> Verifier {
     let mut key = Zeroizing::new([0u8; 64]);

@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::domain::access::Caller;
+use crate::domain::auth::conversation::Conversation;
 use crate::domain::folder::{Close, FolderView};
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::Registration;
@@ -48,6 +49,15 @@ pub struct Login {
     pub registration: Registration,
 }
 
+/// A login that goes on with the client's next `auth`.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The conversation so far.
+    pub conversation: Conversation,
+    /// The protocol version the client asked for.
+    pub version: (u32, u32),
+}
+
 /// What the transport is to do once the response is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum After {
@@ -79,6 +89,8 @@ pub struct Desk {
     pub report_mailbox_changes: Cell<bool>,
     /// Seconds without a request after which the session ends.
     pub idle_time: Cell<u64>,
+    exchange: RefCell<Option<Box<Exchange>>>,
+    unanswered: Cell<bool>,
     login: RefCell<Option<Rc<Login>>>,
     since: Cell<ModSeq>,
     preferences: RefCell<Rc<Preferences>>,
@@ -98,6 +110,8 @@ impl Desk {
             folders: RefCell::default(),
             report_mailbox_changes: Cell::new(false),
             idle_time: Cell::new(idle_time),
+            exchange: RefCell::default(),
+            unanswered: Cell::new(false),
             login: RefCell::default(),
             since: Cell::default(),
             preferences: RefCell::default(),
@@ -120,6 +134,7 @@ impl Desk {
     pub(super) fn clear(&self) {
         self.folders.take().values().for_each(|folder| tell(folder, Close));
         self.uploads.borrow_mut().clear();
+        self.exchange.take();
         self.login.take();
     }
 
@@ -160,6 +175,23 @@ impl Desk {
     /// True once somebody is.
     pub fn is_logged_in(&self) -> bool {
         self.login.borrow().is_some()
+    }
+
+    /// A login waits for the client's next `auth`, in the place of any other. The request has been answered with a
+    /// challenge and gets no response: that comes with the last `auth`.
+    pub fn expect_auth(&self, exchange: Exchange) {
+        *self.exchange.borrow_mut() = Some(Box::new(exchange));
+        self.unanswered.set(true);
+    }
+
+    /// Takes the login that waits for `auth`.
+    pub fn take_exchange(&self) -> Option<Box<Exchange>> {
+        self.exchange.take()
+    }
+
+    /// True, once, when the request at hand gets no response of its own.
+    pub(super) fn take_unanswered(&self) -> bool {
+        self.unanswered.take()
     }
 
     /// Somebody has logged in.

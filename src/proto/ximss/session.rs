@@ -129,8 +129,10 @@ impl Handler<Incoming> for Session {
                 Ok(answer) => answer.await,
                 Err(fault) => Err(fault),
             };
-            // A closed outbox means a client that is gone; there is nobody to tell.
-            let _ = outbox.answer(&response(id.as_deref(), &outcome)).await;
+            if !desk.take_unanswered() {
+                // A closed outbox means a client that is gone; there is nobody to tell.
+                let _ = outbox.answer(&response(id.as_deref(), &outcome)).await;
+            }
             drop(incoming.place);
             desk.take_after()
         };

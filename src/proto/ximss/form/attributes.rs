@@ -2,7 +2,7 @@
 
 use crate::model::flags::FlagChange;
 use crate::model::ids::Uid;
-use crate::model::names::{AccountRef, ListPattern, MailboxPath, Picture};
+use crate::model::names::{AccountRef, Address, DomainName, ListPattern, MailboxPath, Picture};
 use crate::model::time::{Duration, Timestamp};
 use crate::xml::FromAttr;
 
@@ -35,6 +35,26 @@ impl FromAttr for AccountRef {
     const SAMPLE: &'static str = "alice";
     fn from_attr(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+}
+
+impl FromAttr for DomainName {
+    const KIND: &'static str = "domain name";
+    const SAMPLE: &'static str = "example.test";
+    fn from_attr(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+/// An e-mail address, or nothing where the text is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaybeAddress(pub Option<Address>);
+
+impl FromAttr for MaybeAddress {
+    const KIND: &'static str = "e-mail address, or empty";
+    const SAMPLE: &'static str = "me@example.org";
+    fn from_attr(text: &str) -> Option<Self> {
+        if text.trim().is_empty() { Some(Self(None)) } else { text.parse().ok().map(|address| Self(Some(address))) }
     }
 }
 

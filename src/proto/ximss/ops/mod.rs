@@ -1,8 +1,10 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
 pub mod folders;
+pub mod login;
 pub mod mailboxes;
 pub mod messages;
+pub mod password;
 pub mod prelogin;
 pub mod sending;
 pub mod service;

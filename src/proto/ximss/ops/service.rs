@@ -1,5 +1,6 @@
 //! Service operations. Spec: XIMSS, "Service Operations".
 
+use super::password::PasswordModify;
 use crate::model::fault::Outcome;
 use crate::proto::ximss::desk::After;
 use crate::proto::ximss::form::session::session_message;
@@ -7,7 +8,7 @@ use crate::proto::ximss::request::{Cx, Op, Phase, Request};
 use crate::xml::Element;
 
 /// The family.
-pub const OPS: &[Op] = &[Op::of::<Noop>(), Op::of::<Bye>(), Op::of::<ReadSession>()];
+pub const OPS: &[Op] = &[Op::of::<Noop>(), Op::of::<Bye>(), Op::of::<PasswordModify>(), Op::of::<ReadSession>()];
 
 struct Noop;
 

@@ -1,0 +1,1 @@
+//! Accounts as they are made, changed and removed.

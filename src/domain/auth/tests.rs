@@ -1,0 +1,1 @@
+//! Verifying, admitting and recovering.

@@ -1,0 +1,180 @@
+//! Logging in: by name and password, or by a SASL mechanism in several steps.
+//!
+//! A step that is answered with a `challenge` gets no response; the last `auth` gets it, after the `session` message.
+//! Spec: XIMSS, "Login Operations".
+
+use super::prelogin::{DOMAIN, takes_clear_text, target_domain};
+use crate::domain::auth::conversation::{Conversation, Step};
+use crate::domain::auth::{self, Admitted, Claim, Use, Verified};
+use crate::domain::sessions::{Reach, new_id};
+use crate::format::sasl::Mechanism;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::names::DomainName;
+use crate::model::time::Timestamp;
+use crate::proto::ximss::desk::{self, After, Exchange};
+use crate::proto::ximss::form::session::session_message;
+use crate::proto::ximss::request::{Cx, Phase, Request};
+use crate::xml::{Arg, Attr, Element, FromAttr};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+const METHOD: Attr<String> = Attr::new("method", "the SASL mechanism; without it: name and password in clear text");
+const AUTH_DATA: Attr<String> = Attr::new("authData", "the name of the user; with a method: its first data in base64");
+const PASSWORD: Attr<String> = Attr::new("password", "the password, without a method only");
+const VERSION: Attr<Version> = Attr::new("version", "the protocol version the client was made for; 5.4 if missing");
+const VALUE: Attr<AuthValue> = Attr::new("value", "data of the mechanism in base64; * ends the login");
+
+/// The service of `AccessModes` that lets an account log in here.
+const SERVICE: &str = "XIMSS";
+
+/// A protocol version. What follows the second number does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version((u32, u32));
+
+impl FromAttr for Version {
+    const KIND: &'static str = "version";
+    const SAMPLE: &'static str = "6.1";
+    fn from_attr(text: &str) -> Option<Self> {
+        let mut numbers = text.trim().split('.').map(|number| number.parse().ok());
+        let (major, minor) = (numbers.next()??, numbers.next().unwrap_or(Some(0))?);
+        numbers.all(|number| number.is_some()).then_some(Self((major, minor)))
+    }
+}
+
+/// The version of a client that does not say.
+const OLD: Version = Version((5, 4));
+
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text.trim()).ok()
+}
+
+/// What an `auth` brings.
+enum AuthValue {
+    /// The client gives up.
+    Cancel,
+    /// Data of the mechanism.
+    Data(Zeroizing<Vec<u8>>),
+}
+
+impl FromAttr for AuthValue {
+    const KIND: &'static str = "base64 or *";
+    const SAMPLE: &'static str = "dGVzdA==";
+    fn from_attr(text: &str) -> Option<Self> {
+        if text.trim() == "*" { Some(Self::Cancel) } else { from_base64(text).map(|data| Self::Data(Zeroizing::new(data))) }
+    }
+}
+
+/// How somebody logs in.
+enum Way {
+    Clear { name: Option<String>, password: Option<Zeroizing<String>> },
+    Sasl { method: String, data: Option<Zeroizing<Vec<u8>>> },
+}
+
+pub(super) struct Login {
+    domain: Option<DomainName>,
+    version: Version,
+    way: Way,
+}
+
+impl Request for Login {
+    const NAME: &'static str = "login";
+    const DOC: &'static str = "Authenticates the user and begins a session.";
+    const PHASE: Phase = Phase::BeforeLogin;
+    const ARGS: &'static [Arg] = &[DOMAIN.optional(), METHOD.optional(), AUTH_DATA.optional(), PASSWORD.optional(), VERSION.optional()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        let data = AUTH_DATA.get(element)?;
+        let way = match METHOD.get(element)?.filter(|method| !method.trim().is_empty()) {
+            None => Way::Clear { name: data, password: PASSWORD.get(element)?.map(Zeroizing::new) },
+            Some(method) => {
+                let data = data.filter(|data| !data.trim().is_empty());
+                let decoded = data.map(|data| from_base64(&data).map(Zeroizing::new).ok_or_else(|| Fault::incorrect("authData")));
+                Way::Sasl { method, data: decoded.transpose()? }
+            }
+        };
+        Ok(Self { domain: DOMAIN.get(element)?, version: VERSION.get(element)?.unwrap_or(OLD), way })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        drop(cx.desk.take_exchange());
+        match self.way {
+            Way::Clear { name, password } => {
+                let name = name.ok_or_else(|| Fault::missing("authData"))?;
+                let password = password.ok_or_else(|| Fault::missing("password"))?;
+                if !takes_clear_text(&cx) {
+                    return Err(Fault::insecure());
+                }
+                let claim = Claim { name, domain: target_domain(&cx, self.domain).await?, from: cx.desk.peer.address };
+                let verified = auth::verify_password(&cx.house, &claim, password, Use::Login).await?;
+                begin_session(&cx, verified, self.version.0).await
+            }
+            Way::Sasl { method, data } => {
+                let mechanism = Mechanism::named(&method).ok_or_else(Fault::unsupported)?;
+                if mechanism.shows_password() && !takes_clear_text(&cx) {
+                    return Err(Fault::insecure());
+                }
+                let conversation = Conversation::begin(mechanism, target_domain(&cx, self.domain).await?, cx.desk.peer.address);
+                go_on(&cx, conversation, self.version.0, data).await
+            }
+        }
+    }
+}
+
+pub(super) struct Auth(AuthValue);
+
+impl Request for Auth {
+    const NAME: &'static str = "auth";
+    const DOC: &'static str = "Answers the challenge of a login.";
+    const PHASE: Phase = Phase::BeforeLogin;
+    const ARGS: &'static [Arg] = &[VALUE.optional()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        Ok(Self(VALUE.get(element)?.unwrap_or(AuthValue::Data(Zeroizing::default()))))
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let exchange = cx.desk.take_exchange().ok_or_else(|| Fault::state("no login waits for this"))?;
+        match self.0 {
+            AuthValue::Cancel => Err(Fault::new(515, "login is cancelled")),
+            AuthValue::Data(data) => go_on(&cx, exchange.conversation, exchange.version, Some(data)).await,
+        }
+    }
+}
+
+/// One step of a mechanism.
+async fn go_on(cx: &Cx, conversation: Conversation, version: (u32, u32), data: Option<Zeroizing<Vec<u8>>>) -> Outcome<()> {
+    match conversation.take(&cx.house, data.as_ref().map(|data| data.as_slice())).await? {
+        Step::Challenge(conversation, challenge) => {
+            cx.send(Element::new("challenge").with("value", STANDARD.encode(challenge))).await?;
+            cx.desk.expect_auth(Exchange { conversation, version });
+            Ok(())
+        }
+        Step::Verified(verified) => begin_session(cx, verified, version).await,
+    }
+}
+
+/// Turns a connection with somebody verified at its other end into a session.
+async fn begin_session(cx: &Cx, verified: Verified, version: (u32, u32)) -> Outcome<()> {
+    let (session, from, url_id) = (cx.desk.session()?, cx.desk.peer.address, new_id()?);
+    let (caller, since) = (verified.caller.clone(), verified.since);
+    let reach = Reach {
+        caller: caller.clone(),
+        address: from,
+        since: Timestamp::now(),
+        find_message: session.clone().recipient(),
+        add_upload: session.clone().recipient(),
+        find_upload: session.clone().recipient(),
+        end: session.recipient(),
+    };
+    // Before it is admitted: whoever removes the account in this moment finds the session and ends it.
+    let most = cx.house.settings().limits.sessions_per_account;
+    let registration = cx.house.sessions.register(&url_id, reach, most)?;
+    let Admitted { record, previous, preferences } = auth::admit(&cx.house, verified, from, SERVICE).await?;
+    let real_name = record.real_name().map(str::to_owned);
+    let login = desk::Login { caller, real_name, url_id, version, previous, since, registration };
+    let message = session_message(&login);
+    cx.desk.begin(login, preferences);
+    cx.afterwards(After::LoggedIn);
+    cx.send(message).await
+}

@@ -1,0 +1,1 @@
+//! Logging in as a client does it: requests in, messages out.
