@@ -7,6 +7,7 @@
 use super::limits::PerAddress;
 use crate::domain::house::House;
 use actix::ArbiterHandle;
+use futures_util::FutureExt;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::fmt;
 use std::future::Future;
@@ -224,11 +225,8 @@ impl Door {
         // A stopped arbiter drops the client, as the server is going down then.
         arbiter.spawn_fn(move || match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => {
-                let served = serve(Arrival { stream, address, local });
-                actix::spawn(async move {
-                    served.await;
-                    drop(place);
-                });
+                // Not an async block around it: that would have room for the future twice.
+                actix::spawn(serve(Arrival { stream, address, local }).map(move |()| drop(place)));
             }
             Err(error) => tracing::warn!(%error, "a client cannot be served"),
         });

@@ -23,3 +23,60 @@ impl Doors {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::house::{ClearText, House, Settings};
+    use crate::model::limits::Limits;
+    use crate::proto::net::listener::bind;
+    use crate::store::Store;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    fn house(sessions_per_address: usize) -> Arc<House> {
+        let settings = Settings {
+            domain: "home.test".parse().unwrap(),
+            clear_text: ClearText::Loopback,
+            legacy_mechanisms: false,
+            signup: false,
+            limits: Limits { sessions_per_address, ..Limits::default() },
+            data: std::env::temp_dir(),
+        };
+        Arc::new(House::new(settings, Store::in_memory()).unwrap())
+    }
+
+    #[test]
+    fn a_client_is_served_and_one_too_many_hears_why_not() {
+        actix::System::new().block_on(async {
+            let doors = Doors::new(house(1), Vec::new());
+            let listener = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]).unwrap().pop().unwrap();
+            let here = listener.local_addr().unwrap();
+            doors.serve_ximss(listener, None, false).unwrap();
+            let mut first = TcpStream::connect(here).await.unwrap();
+            first.write_all(b"<nonsense id=\"1\"/>\0").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\0") {
+                assert!(first.read_buf(&mut answer).await.unwrap() > 0);
+            }
+            assert!(String::from_utf8(answer).unwrap().contains("id=\"1\""));
+            let mut refusal = Vec::new();
+            TcpStream::connect(here).await.unwrap().read_to_end(&mut refusal).await.unwrap();
+            assert_eq!(refusal, REFUSAL);
+        });
+    }
+
+    #[test]
+    fn a_waiting_connection_is_small() {
+        actix::System::new().block_on(async {
+            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let serving = tcp::serve(house(1), stream, Peer { address, local: address }, None, false);
+            let size = std::mem::size_of_val(&serving);
+            assert!(size <= 800, "{size} bytes for each of thousands of idle clients: box what is rare");
+        });
+    }
+}

@@ -79,14 +79,15 @@ impl Stream {
     }
 }
 
-/// Serves one connection to its end. With `tls` and `from_first_byte`, the client speaks TLS at once.
+/// Serves one connection to its end. What is rare (a handshake, a large message) is boxed while it lasts, so that the
+/// thousands of futures that wait for an idle client are small. With `tls` and `from_first_byte`, the client speaks TLS at once.
 pub async fn serve(house: Arc<House>, stream: TcpStream, peer: Peer, tls: Option<TlsAcceptor>, from_first_byte: bool) {
     // Small answers are not held back; a system that cannot do this still serves.
     let _ = stream.set_nodelay(true);
     let mut stream = Stream::Clear(stream);
     if from_first_byte
         && let Some(acceptor) = &tls
-        && encrypt(&house, &mut stream, acceptor).await.is_err()
+        && Box::pin(encrypt(&house, &mut stream, acceptor)).await.is_err()
     {
         return;
     }
@@ -182,7 +183,7 @@ impl Connection {
             let Ok(place) = self.places.clone().try_acquire_owned() else { return Ok(ControlFlow::Continue(())) };
             let message = match self.framer.next(&mut self.incoming) {
                 Framed::Incomplete if self.framer.is_skipping() && !self.logged_in => {
-                    self.refuse(Fault::bad("message is too long")).await;
+                    Box::pin(self.refuse(Fault::bad("message is too long"))).await;
                     self.outbox.close();
                     return Ok(ControlFlow::Break(()));
                 }
@@ -196,7 +197,7 @@ impl Connection {
                 tell(&self.session, incoming);
                 continue;
             }
-            let Some(after) = self.ask(incoming).await? else { return Ok(ControlFlow::Break(())) };
+            let Some(after) = Box::pin(self.ask(incoming)).await? else { return Ok(ControlFlow::Break(())) };
             match after {
                 After::GoOn => {}
                 After::Close => return Ok(ControlFlow::Break(())),
@@ -204,7 +205,7 @@ impl Connection {
                     self.logged_in = true;
                     self.framer.set_most(self.house.settings().limits.message);
                 }
-                After::StartTls => self.start_tls().await?,
+                After::StartTls => Box::pin(self.start_tls()).await?,
             }
         }
     }
@@ -253,7 +254,7 @@ pub fn xml_limits(limits: &Limits) -> read::Limits {
 async fn parse(house: &House, bytes: BytesMut) -> Outcome<Element> {
     let limits = xml_limits(&house.settings().limits);
     if bytes.len() > LARGE {
-        return house.store.compute(move || document(&bytes, &limits)).await;
+        return Box::pin(house.store.compute(move || document(&bytes, &limits))).await;
     }
     document(&bytes, &limits)
 }
