@@ -1,5 +1,41 @@
-//! Posthouse: the map of the house.
-#![allow(missing_docs)]
+//! Posthouse: messaging, scheduling and signaling for a household or a small office, in one binary. This page is the
+//! map of the house.
+//!
+//! # Floors
+//! Imports point down, and `tests/layers.rs` holds them to it:
+//!
+//! | floor | module | what it is |
+//! |---|---|---|
+//! | 4 | [`app`] | configuration, commands, import and export, the server's start and end |
+//! | 3 | [`proto`] | front ends: XIMSS over TCP, TLS and the web port; each parses at the door and knows no other |
+//! | 2 | [`domain`] | decisions and actors: who may do what, folder views, delivery, the queue |
+//! | 1 | [`store`] | the only floor that names its engine: ordered keys, group commit, the change feed |
+//! | 1 | [`format`](mod@format) | standard shapes to the model and back: MIME, data objects, SASL; pure |
+//! | 1 | [`xml`] | bytes to elements and back, within limits; typed attributes |
+//! | 0 | [`model`] | plain values and names, checked when they are made; faults; limits |
+//!
+//! The three modules of floor 1 are strangers to each other. `domain` and `store` know no XML, nothing but `proto/http`
+//! knows the web framework, nothing but `store` knows the database.
+//!
+//! # What must hold
+//! - What a client is told is done is on disk. Jobs share a commit when they come together, and none waits for company
+//!   (`store::writer`); only after the commit does anyone hear of the change (`store::feed`).
+//! - No thread that runs actors ever blocks: store questions run on reading threads, changes on the writer's, key
+//!   derivation on its own.
+//! - Ask down, tell up: an actor awaits only what lies below it; upwards goes at most one wake-up at a time
+//!   (`domain::tell`).
+//! - Memory is bounded by limits that have names (`model::limits`), a client that does not read is cut off
+//!   (`proto::ximss::outbox`).
+//! - Bad input is a `Fault` with a number and a short text; its cause, if it is ours, is in the log and never on the
+//!   wire. A broken invariant is a panic, and ends one job or one actor.
+//! - An operation is one struct and one row in the table (`proto::ximss::table`), which dispatches, documents and tests.
+//!
+//! # Where to start
+//! - How a request travels: `proto::ximss::tcp`, `session`, `request`, one of `ops`, then the `domain` function it calls.
+//! - How mail is delivered: `proto::ximss::ops::sending`, `domain::delivery`, `store::messages`, `store::feed`,
+//!   `domain::folder::view`.
+//! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::run`].
+//! - What is on disk: `store::tables`, one page, with the order of keys.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod app;

@@ -40,9 +40,9 @@ impl Backend {
         match request {
             AdminRequest::AccountAdd { address, real_name, admin, password } => {
                 let new = accounts::NewAccount { real_name, admin, ..accounts::NewAccount::named(address) };
-                let House { store, keys, settings, .. } = &*self.house;
+                let House { store, keys, .. } = &*self.house;
                 let secret = Zeroizing::new(password.expose().to_owned());
-                accounts::create_with_password(store, keys, new, secret, settings.legacy_mechanisms).await.map(drop)
+                accounts::create_with_password(store, keys, new, secret, self.house.settings().legacy_mechanisms).await.map(drop)
             }
             AdminRequest::AccountList => {
                 let all = self.house.store.read(|tx| crate::store::accounts::list(tx, None)).await?;
@@ -56,12 +56,16 @@ impl Backend {
                 self.house.store.write(move |tx| accounts::set_settings(tx, accounts::find(tx, &address)?, &settings)).await
             }
             AdminRequest::AccountPassword { address, password } => {
-                let House { store, keys, settings, .. } = &*self.house;
+                let House { store, keys, .. } = &*self.house;
                 let secret = Zeroizing::new(password.expose().to_owned());
-                accounts::set_password(store, keys, &address, secret, settings.legacy_mechanisms).await
+                accounts::set_password(store, keys, &address, secret, self.house.settings().legacy_mechanisms).await
             }
             AdminRequest::AccountRemove { address } => {
-                let id = self.house.store.write(move |tx| accounts::find(tx, &address).and_then(|id| accounts::remove(tx, id).map(|()| id))).await?;
+                let id = self
+                    .house
+                    .store
+                    .write(move |tx| accounts::find(tx, &address).and_then(|id| accounts::remove(tx, id).map(|()| id)))
+                    .await?;
                 self.house.sessions.end(Some(id), End::Kill);
                 crate::domain::sweeper::sweep(&self.house.store).await
             }
@@ -88,7 +92,10 @@ impl Backend {
             .store
             .read(|tx| {
                 let names = crate::store::accounts::domains(tx)?;
-                names.into_iter().map(|name| Ok((crate::store::accounts::list(tx, Some(&name))?.len() as u64, name))).collect::<Outcome<Vec<_>>>()
+                names
+                    .into_iter()
+                    .map(|name| Ok((crate::store::accounts::list(tx, Some(&name))?.len() as u64, name)))
+                    .collect::<Outcome<Vec<_>>>()
             })
             .await?;
         all.sort_by_key(|(_, name)| *name != main);
@@ -144,7 +151,11 @@ impl Backend {
             replies.reply(AdminReply::Mailbox { name: record.name, kind }).await?;
             for slice in rows.chunks(EXPORTED_AT_ONCE) {
                 let slice = slice.to_vec();
-                let items = self.house.store.read(move |tx| slice.iter().map(|row| Ok((*row, blobs::whole(tx, row.blob)?))).collect::<Outcome<Vec<_>>>()).await?;
+                let items = self
+                    .house
+                    .store
+                    .read(move |tx| slice.iter().map(|row| Ok((*row, blobs::whole(tx, row.blob)?))).collect::<Outcome<Vec<_>>>())
+                    .await?;
                 for (row, data) in items {
                     replies.reply(AdminReply::Item { received: row.internal, flags: row.flags, data }).await?;
                 }

@@ -79,7 +79,7 @@ fn list<T: ToString>(items: &[T]) -> String {
 
 /// Bytes in the largest unit that leaves no rest.
 fn size(bytes: u64) -> String {
-    let unit = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")].into_iter().find(|(factor, _)| bytes % factor == 0);
+    let unit = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")].into_iter().find(|(factor, _)| bytes.is_multiple_of(*factor));
     unit.map_or_else(|| bytes.to_string(), |(factor, name)| format!("\"{} {name}\"", bytes / factor))
 }
 

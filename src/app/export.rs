@@ -1,0 +1,113 @@
+//! `posthouse export`: writes an account's messages as one mbox file.
+//!
+//! The file appears under its name when it is complete; it can be read by its owner only.
+
+use super::admin::client::Agent;
+use super::admin::{AdminReply, AdminRequest, ItemKind};
+use super::cli::Export;
+use super::import::mbox;
+use super::problem::{Done, Problem};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+pub async fn run(what: &Export, agent: &mut Agent) -> Done {
+    let mut out = Out::open(&what.out)?;
+    let (mut kind, mut written, mut left_out) = (ItemKind::Mail, 0u64, 0u64);
+    let request = AdminRequest::Export { account: what.account.clone(), mailbox: what.mailbox.clone() };
+    let mut take = |reply| {
+        match reply {
+            AdminReply::Mailbox { kind: of, .. } => kind = of,
+            AdminReply::Item { received, data, .. } if kind == ItemKind::Mail => {
+                mbox::write(&mut out.writer, &data, received).map_err(|e| Problem::file("write", &what.out, &e))?;
+                written += 1;
+            }
+            AdminReply::Item { .. } => left_out += 1,
+            _ => {}
+        }
+        Ok(())
+    };
+    let done = agent.ask(request, &mut take).await;
+    if let Err(problem) = done {
+        out.give_up();
+        return Err(problem);
+    }
+    out.finish(&what.out)?;
+    if left_out > 0 {
+        eprintln!("posthouse: {left_out} items of calendars and address books are left out: this version exports mail");
+    }
+    eprintln!("exported {written}");
+    Ok(())
+}
+
+/// Where the messages go.
+struct Out {
+    writer: BufWriter<Box<dyn Write>>,
+    /// The file while it is not complete, and a handle to have it on disk.
+    unfinished: Option<(PathBuf, File)>,
+}
+
+impl Out {
+    fn open(path: &Path) -> Done<Self> {
+        let problem = |e: io::Error| Problem::file("write", path, &e);
+        if path == Path::new("-") {
+            return Ok(Self::to(Box::new(io::stdout()), None));
+        }
+        // A pipe or a device is written to as it is.
+        if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(problem)?;
+            return Ok(Self::to(Box::new(file), None));
+        }
+        let mut name = path.file_name().ok_or_else(|| Problem::new("no file is named", "give a file to write"))?.to_owned();
+        name.push(".part");
+        let unfinished = path.with_file_name(name);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(problem)?;
+        let handle = file.try_clone().map_err(problem)?;
+        Ok(Self::to(Box::new(file), Some((unfinished, handle))))
+    }
+
+    fn to(writer: Box<dyn Write>, unfinished: Option<(PathBuf, File)>) -> Self {
+        Self { writer: BufWriter::with_capacity(256 << 10, writer), unfinished }
+    }
+
+    fn finish(mut self, path: &Path) -> Done {
+        let unfinished = self.unfinished.take();
+        let finished = self.writer.flush().and_then(|()| match &unfinished {
+            Some((unfinished, handle)) => handle.sync_all().and_then(|()| fs::rename(unfinished, path)),
+            None => Ok(()),
+        });
+        finished.map_err(|e| Problem::file("write", path, &e))
+    }
+
+    fn give_up(self) {
+        if let Some((unfinished, _)) = &self.unfinished {
+            // What stays behind has a name that says what it is.
+            let _ = fs::remove_file(unfinished);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_appears_when_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.mbox");
+        fs::write(&path, "old").unwrap();
+        let mut out = Out::open(&path).unwrap();
+        mbox::write(&mut out.writer, b"A: 1\n\nx\n", Timestamp(0)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        out.finish(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\nA: 1\n\nx\n\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        Out::open(&path).unwrap().give_up();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(Out::open(&folder.path().join("no/where")).is_err());
+    }
+}
