@@ -1,8 +1,7 @@
-//! `/metrics`: what the house counts, as text for Prometheus. For this machine only.
+//! `/metrics`: what the house counts, as text for Prometheus. For this machine and for administrators.
 
-use super::refusal;
+use super::administrator;
 use super::server::Web;
-use crate::model::fault::Fault;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -43,8 +42,8 @@ fn keep_up(handle: PrometheusHandle) {
 
 /// Answers `/metrics`.
 pub async fn serve(request: HttpRequest, web: web::Data<Web>) -> HttpResponse {
-    if !web.sender(&request).is_some_and(|sender| sender.is_this_machine()) {
-        return refusal::of(&Fault::denied());
+    if let Err(refused) = administrator::admit(&request, &web).await {
+        return refused;
     }
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))

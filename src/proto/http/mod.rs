@@ -5,6 +5,7 @@
 //! house, beside SOAP, that knows actix-web.
 //! Spec: XIMSS, "HTTP Access"; RFC 9110.
 
+mod administrator;
 mod deliver;
 mod disposition;
 mod download;

@@ -2,6 +2,7 @@
 
 use super::server::{Web, WebServer, WebSettings, common_headers, routes, start};
 use crate::domain::access::Caller;
+use crate::domain::accounts;
 use crate::domain::house::{ClearText, House, Settings};
 use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload, Reach, Registration};
 use crate::domain::uploads::{Upload, Uploads};
@@ -302,6 +303,31 @@ async fn the_page_health_and_metrics_answer() {
     let elsewhere = get("/metrics").peer_addr(SocketAddr::from(([192, 0, 2, 1], 4000)));
     assert_eq!(ask(&app, elsewhere.to_request()).await.status, 403);
     assert_eq!(ask(&app, get("/metrics").insert_header(("X-Forwarded-For", "192.0.2.1")).to_request()).await.status, 403);
+}
+
+#[test]
+async fn an_administrator_reads_the_metrics_from_elsewhere() {
+    use base64::Engine as _;
+    let scene = scene(Vec::new()).await;
+    let House { store, keys, .. } = &*scene.house;
+    accounts::ensure_main_domain(store, &"home.test".parse().unwrap()).await.unwrap();
+    for (address, admin) in [("boss@home.test", true), ("guest@home.test", false)] {
+        let new = accounts::NewAccount { admin, ..accounts::NewAccount::named(address.parse().unwrap()) };
+        accounts::create_with_password(store, keys, new, "a long password".to_owned().into(), false).await.unwrap();
+    }
+    let app = test::init_service(scene.app()).await;
+    let asked = |credentials: &str| {
+        let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials));
+        let request = get("/metrics").peer_addr(SocketAddr::from(([192, 0, 2, 1], 4000))).insert_header(("Authorization", basic));
+        request.to_request()
+    };
+    let encrypted = Settings { clear_text: ClearText::Always, ..Settings::clone(&scene.house.settings()) };
+    assert_eq!(ask(&app, asked("boss:a long password")).await.status, 403, "not in clear text");
+    scene.house.reload(encrypted);
+    assert_eq!(ask(&app, asked("boss:a long password")).await.text(), "counted 1\n");
+    assert_eq!(ask(&app, asked("guest:a long password")).await.status, 403);
+    let wrong = ask(&app, asked("boss:another")).await;
+    assert_eq!((wrong.status, wrong.header("www-authenticate").get(..5)), (401, Some("Basic")));
 }
 
 async fn exchange<S: AsyncReadExt + AsyncWriteExt + Unpin>(mut stream: S, request: &str) -> String {
