@@ -191,6 +191,7 @@ impl Handler<FolderModified> for Session {
 impl Handler<FindMessage> for Session {
     type Result = actix::ResponseFuture<Outcome<BlobId>>;
     fn handle(&mut self, FindMessage { folder, uid }: FindMessage, _: &mut Self::Context) -> Self::Result {
+        self.last_request = Instant::now();
         let (desk, store) = (self.desk.clone(), self.house.store.clone());
         Box::pin(async move {
             let (caller, view) = (desk.login()?.caller.clone(), desk.folder(&folder)?);
@@ -203,6 +204,7 @@ impl Handler<FindMessage> for Session {
 impl Handler<AddUpload> for Session {
     type Result = Outcome<()>;
     fn handle(&mut self, AddUpload { id, upload }: AddUpload, _: &mut Self::Context) -> Self::Result {
+        self.last_request = Instant::now();
         self.desk.uploads.borrow_mut().add(id.clone(), upload, self.house.settings().limits.uploads)?;
         self.outbox.notice(&Element::new("newUploaded").with("uploadID", id));
         Ok(())
@@ -212,6 +214,7 @@ impl Handler<AddUpload> for Session {
 impl Handler<FindUpload> for Session {
     type Result = Outcome<Upload>;
     fn handle(&mut self, FindUpload { id }: FindUpload, _: &mut Self::Context) -> Self::Result {
+        self.last_request = Instant::now();
         self.desk.uploads.borrow().get(&id)
     }
 }
