@@ -32,13 +32,16 @@ enum State {
     Begun(Mechanism),
     Login(sasl::Login),
     /// The client's proof is awaited.
-    Scram {
-        exchange: Exchange,
-        claim: Claim,
-        found: Option<Found>,
-    },
+    Scram(Box<Proving>),
     /// The client has the server's proof and says so with an empty message.
     Proved(Verified),
+}
+
+#[derive(Debug)]
+struct Proving {
+    exchange: Exchange,
+    claim: Claim,
+    found: Option<Found>,
 }
 
 /// The account of a claim, if there is one.
@@ -53,7 +56,7 @@ struct Found {
 #[derive(Debug)]
 pub enum Step {
     /// The conversation goes on with this challenge.
-    Challenge(Conversation, Vec<u8>),
+    Challenge(Box<Conversation>, Vec<u8>),
     /// It has ended well.
     Verified(Verified),
 }
@@ -78,7 +81,7 @@ impl Conversation {
         let Some(message) = message else {
             let challenge = if matches!(self.state, State::Begun(Mechanism::Login)) { sasl::Login::ASK_NAME } else { b"" };
             let state = if challenge.is_empty() { self.state } else { State::Login(sasl::Login::default()) };
-            return Ok(Step::Challenge(Self { state, ..self }, challenge.to_vec()));
+            return Ok(Step::Challenge(Box::new(Self { state, ..self }), challenge.to_vec()));
         };
         match self.state {
             State::Begun(Mechanism::Plain) => {
@@ -91,10 +94,10 @@ impl Conversation {
                 let first = ClientFirst::read(message).map_err(malformed)?;
                 self.scram_begun(house, first).await
             }
-            State::Scram { exchange, claim, found } => {
+            State::Scram(proving) => {
                 let (domain, from) = (self.domain, self.from);
-                let (verified, proof) = scram_finished(house, exchange, claim, found, message.to_vec()).await?;
-                Ok(Step::Challenge(Self { domain, from, state: State::Proved(verified) }, proof.into_bytes()))
+                let (verified, proof) = scram_finished(house, *proving, message.to_vec()).await?;
+                Ok(Step::Challenge(Box::new(Self { domain, from, state: State::Proved(verified) }), proof.into_bytes()))
             }
             State::Proved(verified) if message.is_empty() => Ok(Step::Verified(verified)),
             State::Proved(_) => Err(malformed(Malformed)),
@@ -109,7 +112,9 @@ impl Conversation {
     async fn login(self, house: &Arc<House>, message: &[u8]) -> Outcome<Step> {
         let State::Login(login) = &self.state else { return Err(Fault::internal()) };
         match login.clone().take(message).map_err(malformed)? {
-            LoginStep::Ask(login, challenge) => Ok(Step::Challenge(Self { state: State::Login(login), ..self }, challenge.to_vec())),
+            LoginStep::Ask(login, challenge) => {
+                Ok(Step::Challenge(Box::new(Self { state: State::Login(login), ..self }), challenge.to_vec()))
+            }
             LoginStep::Done(shown) => self.shown(house, shown).await,
         }
     }
@@ -125,18 +130,14 @@ impl Conversation {
         let mut random = [0u8; 18];
         getrandom::fill(&mut random).map_err(|e| Fault::logged("no random numbers", e))?;
         let (exchange, challenge) = first.begin(verifier, &STANDARD_NO_PAD.encode(random));
-        Ok(Step::Challenge(Self { state: State::Scram { exchange, claim, found }, ..self }, challenge.into_bytes()))
+        let state = State::Scram(Box::new(Proving { exchange, claim, found }));
+        Ok(Step::Challenge(Box::new(Self { state, ..self }), challenge.into_bytes()))
     }
 }
 
 /// Checks the client's proof: gives who it is, and the server's proof.
-async fn scram_finished(
-    house: &Arc<House>,
-    exchange: Exchange,
-    claim: Claim,
-    found: Option<Found>,
-    message: Vec<u8>,
-) -> Outcome<(Verified, String)> {
+async fn scram_finished(house: &Arc<House>, proving: Proving, message: Vec<u8>) -> Outcome<(Verified, String)> {
+    let Proving { exchange, claim, found } = proving;
     let caller = found.as_ref().map(|found| found.caller.clone());
     let gauges = gauges(house, &claim, found.as_ref().and_then(|found| found.flow));
     // What cannot be read is no attempt at guessing.

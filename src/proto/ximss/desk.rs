@@ -53,7 +53,7 @@ pub struct Login {
 #[derive(Debug)]
 pub struct Exchange {
     /// The conversation so far.
-    pub conversation: Conversation,
+    pub conversation: Box<Conversation>,
     /// The protocol version the client asked for.
     pub version: (u32, u32),
 }
@@ -89,7 +89,7 @@ pub struct Desk {
     pub report_mailbox_changes: Cell<bool>,
     /// Seconds without a request after which the session ends.
     pub idle_time: Cell<u64>,
-    exchange: RefCell<Option<Box<Exchange>>>,
+    exchange: RefCell<Option<Exchange>>,
     unanswered: Cell<bool>,
     login: RefCell<Option<Rc<Login>>>,
     since: Cell<ModSeq>,
@@ -180,12 +180,12 @@ impl Desk {
     /// A login waits for the client's next `auth`, in the place of any other. The request has been answered with a
     /// challenge and gets no response: that comes with the last `auth`.
     pub fn expect_auth(&self, exchange: Exchange) {
-        *self.exchange.borrow_mut() = Some(Box::new(exchange));
+        *self.exchange.borrow_mut() = Some(exchange);
         self.unanswered.set(true);
     }
 
     /// Takes the login that waits for `auth`.
-    pub fn take_exchange(&self) -> Option<Box<Exchange>> {
+    pub fn take_exchange(&self) -> Option<Exchange> {
         self.exchange.take()
     }
 

@@ -115,7 +115,7 @@ impl Request for Login {
                     return Err(Fault::insecure());
                 }
                 let conversation = Conversation::begin(mechanism, target_domain(&cx, self.domain).await?, cx.desk.peer.address);
-                go_on(&cx, conversation, self.version.0, data).await
+                go_on(&cx, Box::new(conversation), self.version.0, data).await
             }
         }
     }
@@ -143,7 +143,7 @@ impl Request for Auth {
 }
 
 /// One step of a mechanism.
-async fn go_on(cx: &Cx, conversation: Conversation, version: (u32, u32), data: Option<Zeroizing<Vec<u8>>>) -> Outcome<()> {
+async fn go_on(cx: &Cx, conversation: Box<Conversation>, version: (u32, u32), data: Option<Zeroizing<Vec<u8>>>) -> Outcome<()> {
     match conversation.take(&cx.house, data.as_ref().map(|data| data.as_slice())).await? {
         Step::Challenge(conversation, challenge) => {
             cx.send(Element::new("challenge").with("value", STANDARD.encode(challenge))).await?;
