@@ -8,7 +8,7 @@ use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::guard::fn_guard;
 use actix_web::http::{Uri, header};
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{Condition, DefaultHeaders};
 use actix_web::{App, HttpRequest, HttpServer, web};
 use rustls::ServerConfig;
 use std::io;
@@ -30,7 +30,7 @@ const FILE_THREADS: usize = 4;
 /// Large messages that may be in memory at once.
 const LARGE_MESSAGES: usize = 2;
 /// Bytes that a client may send ahead on one stream, and on all streams of a connection (HTTP/2).
-const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
+const WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 
 /// What of the configuration the web server needs to know.
 #[derive(Debug, Clone, Default)]
@@ -146,7 +146,8 @@ pub fn start(
         return Ok(WebServer { handle: None });
     }
     let app = move || {
-        let cors = cors(&web.settings.allowed_origins);
+        let origins = &web.settings.allowed_origins;
+        let cors = Condition::new(!origins.is_empty(), cors(origins));
         App::new().app_data(web.clone()).configure(routes).wrap(cors).wrap(common_headers())
     };
     let mut server = HttpServer::new(app)
