@@ -19,7 +19,11 @@ pub mod queue;
 pub mod recovery;
 pub mod sessions;
 pub mod settings;
+pub mod skins;
 pub mod sweeper;
 pub mod tell;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod throttle;
 pub mod uploads;
+pub mod watch;

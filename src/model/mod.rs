@@ -12,6 +12,7 @@ pub mod limits;
 pub mod mail;
 pub mod names;
 pub mod rights;
+pub mod rule;
 pub mod time;
 pub mod value;
 pub mod viewer;

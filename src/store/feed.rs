@@ -94,43 +94,59 @@ impl Feed {
         self.grown.clone()
     }
 
-    /// Tells all listeners of the change's account.
-    pub(super) fn publish(&self, change: Arc<Change>) {
-        if let What::Messages { mailbox, added, .. } = &change.what
-            && !added.is_empty()
-        {
-            self.grown.note(*mailbox);
+    /// Tells those who listen to the accounts of one commit's changes: fills the inboxes first, then wakes each listener
+    /// once, so that one commit is one piece of news.
+    pub(super) fn publish(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
         }
         let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
-        for listener in all.get(&change.account).into_iter().flatten() {
-            let mut waiting = listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
-            if waiting.changes.len() >= MOST {
-                *waiting = Waiting { changes: Vec::new(), overflowed: true };
-            } else if !waiting.overflowed {
-                waiting.changes.push(change.clone());
+        let mut to_wake: Vec<&Arc<Listener>> = Vec::new();
+        for change in changes.into_iter().map(Arc::new) {
+            if let What::Messages { mailbox, added, .. } = &change.what
+                && !added.is_empty()
+            {
+                self.grown.note(*mailbox);
             }
-            drop(waiting);
-            if was_empty {
+            for listener in all.get(&change.account).into_iter().flatten() {
+                if listener.put(&change) && !to_wake.iter().any(|other| Arc::ptr_eq(other, listener)) {
+                    to_wake.push(listener);
+                }
+            }
+        }
+        to_wake.iter().for_each(|listener| (listener.wake)());
+    }
+
+    /// Tells all listeners that there were changes without saying which.
+    pub(super) fn lose_track(&self) {
+        let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        for listener in all.values().flatten() {
+            if listener.lose_track() {
                 (listener.wake)();
             }
         }
     }
 }
 
-impl Feed {
-    /// Tells all listeners that there were changes without saying which.
-    pub(super) fn lose_track(&self) {
-        let all = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
-        for listener in all.values().flatten() {
-            let mut waiting = listener.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
+impl Listener {
+    /// Puts a change into the inbox. True if that was empty.
+    fn put(&self, change: &Arc<Change>) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
+        if waiting.changes.len() >= MOST {
             *waiting = Waiting { changes: Vec::new(), overflowed: true };
-            drop(waiting);
-            if was_empty {
-                (listener.wake)();
-            }
+        } else if !waiting.overflowed {
+            waiting.changes.push(change.clone());
         }
+        was_empty
+    }
+
+    /// Puts into the inbox that its owner must look afresh. True if it was empty.
+    fn lose_track(&self) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = waiting.changes.is_empty() && !waiting.overflowed;
+        *waiting = Waiting { changes: Vec::new(), overflowed: true };
+        was_empty
     }
 }
 
@@ -162,8 +178,8 @@ mod tests {
     use crate::model::ids::ModSeq;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn change(account: u64, n: u64) -> Arc<Change> {
-        Arc::new(Change { account: AccountId(account), modseq: ModSeq(n), what: What::Preferences })
+    fn change(account: u64, n: u64) -> Change {
+        Change { account: AccountId(account), modseq: ModSeq(n), what: What::Preferences }
     }
 
     #[test]
@@ -173,18 +189,20 @@ mod tests {
         let inbox = feed.listen(AccountId(1), move || {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        feed.publish(change(2, 1));
+        feed.publish(vec![change(2, 1)]);
         assert!(inbox.drain().changes.is_empty());
-        feed.publish(change(1, 2));
-        feed.publish(change(1, 3));
+        feed.publish(vec![change(1, 2)]);
+        feed.publish(vec![change(2, 2), change(1, 3)]);
         assert_eq!(woken.load(Ordering::Relaxed), 1);
         assert_eq!(inbox.drain().changes.iter().map(|c| c.modseq.0).collect::<Vec<_>>(), [2, 3]);
         for n in 0..=MOST as u64 {
-            feed.publish(change(1, n));
+            feed.publish(vec![change(1, n)]);
         }
         assert_eq!(woken.load(Ordering::Relaxed), 2);
         let drained = inbox.drain();
         assert!(drained.overflowed && drained.changes.is_empty());
+        feed.publish((0..=MOST as u64).map(|n| change(1, n)).collect());
+        assert_eq!((woken.load(Ordering::Relaxed), inbox.drain().overflowed), (3, true));
         drop(inbox);
         assert!(feed.listeners.read().unwrap().is_empty());
     }

@@ -12,7 +12,7 @@ use crate::model::change::Change;
 use crate::model::fault::{Fault, Outcome};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -181,7 +181,7 @@ fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> b
         let committed = if wrote { tx.commit(Care::Quick) } else { Ok(Vec::new()) };
         match committed {
             Ok(changes) => {
-                changes.into_iter().for_each(|change| feed.publish(Arc::new(change)));
+                feed.publish(changes);
                 done.into_iter().for_each(|job| job.answer(Ok(())));
             }
             Err(fault) => {

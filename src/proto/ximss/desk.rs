@@ -4,10 +4,12 @@ use super::session::Session;
 use crate::domain::access::Caller;
 use crate::domain::auth::conversation::Conversation;
 use crate::domain::folder::{Close, FolderView};
+use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::Registration;
 use crate::domain::tell::tell;
 use crate::domain::uploads::Uploads;
+use crate::domain::watch::Watch;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::ModSeq;
 use crate::model::names::DomainName;
@@ -17,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most folders a session may have open.
 const MOST_FOLDERS: usize = 64;
@@ -89,10 +92,11 @@ pub struct Desk {
     pub report_mailbox_changes: Cell<bool>,
     /// Seconds without a request after which the session ends.
     pub idle_time: Cell<u64>,
+    house: Arc<House>,
     exchange: RefCell<Option<Exchange>>,
     unanswered: Cell<bool>,
     login: RefCell<Option<Rc<Login>>>,
-    since: Cell<ModSeq>,
+    watch: RefCell<Option<Rc<Watch>>>,
     preferences: RefCell<Rc<Preferences>>,
     after: Cell<After>,
     session: RefCell<Option<WeakAddr<Session>>>,
@@ -100,20 +104,22 @@ pub struct Desk {
 
 impl Desk {
     /// The desk of a client that has just connected.
-    pub fn new(peer: Peer, secure: bool, can_start_tls: bool, domain: DomainName, idle_time: u64) -> Self {
+    pub fn new(house: Arc<House>, peer: Peer, secure: bool, can_start_tls: bool) -> Self {
+        let settings = house.settings();
         Self {
+            house,
             peer,
             secure: Cell::new(secure),
             can_start_tls: Cell::new(can_start_tls),
-            domain: RefCell::new(domain),
+            domain: RefCell::new(settings.domain.clone()),
             uploads: RefCell::default(),
             folders: RefCell::default(),
             report_mailbox_changes: Cell::new(false),
-            idle_time: Cell::new(idle_time),
+            idle_time: Cell::new(settings.limits.idle_time),
             exchange: RefCell::default(),
             unanswered: Cell::new(false),
             login: RefCell::default(),
-            since: Cell::default(),
+            watch: RefCell::default(),
             preferences: RefCell::default(),
             after: Cell::default(),
             session: RefCell::default(),
@@ -135,6 +141,7 @@ impl Desk {
         self.folders.take().values().for_each(|folder| tell(folder, Close));
         self.uploads.borrow_mut().clear();
         self.exchange.take();
+        self.watch.take();
         self.login.take();
     }
 
@@ -194,17 +201,27 @@ impl Desk {
         self.unanswered.take()
     }
 
-    /// Somebody has logged in.
-    pub fn begin(&self, login: Login, preferences: Preferences) {
-        self.since.set(login.since);
+    /// Somebody has logged in: from now on the session hears what happens to the account. Refused once it has ended.
+    pub fn begin(&self, login: Login, preferences: Preferences) -> Outcome<()> {
+        let (session, account) = (self.session()?, login.caller.account);
+        let watch = Watch::begin(self.house.store.feed(), account, login.since, session.recipient());
+        *self.watch.borrow_mut() = Some(Rc::new(watch));
         *self.login.borrow_mut() = Some(Rc::new(login));
         self.set_preferences(preferences);
+        Ok(())
+    }
+
+    /// This session's ear on the account; None before login.
+    pub(super) fn watch(&self) -> Option<Rc<Watch>> {
+        self.watch.borrow().clone()
     }
 
     /// This session stays although it has ended the account's sessions up to this change, as whoever changes the
     /// password does. To be called in the request that made the change.
     pub fn stay(&self, change: ModSeq) {
-        self.since.set(self.since.get().max(change));
+        if let Some(watch) = self.watch.borrow().as_ref() {
+            watch.stay(change);
+        }
     }
 
     /// The preferences as they were at login or at the last reload.

@@ -6,9 +6,12 @@
 pub mod desk;
 pub mod form;
 mod listen;
+pub mod measures;
 pub mod ops;
 pub mod outbox;
 pub mod request;
 pub mod session;
 pub mod table;
 pub mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;

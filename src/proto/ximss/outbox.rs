@@ -1,7 +1,8 @@
 //! The outbox: what a session has to say and its transport has not yet taken. Bounded in bytes.
 //!
 //! Answers wait for room, so a long answer is made as the client reads it. Notices cannot wait; a client that lets
-//! them pile up past the limit is cut off.
+//! them pile up past the limit is cut off. What is said comes out in the order in which it was put in, so a notice
+//! stands between two messages of an answer at most, never inside one.
 
 use crate::model::fault::{Fault, Outcome};
 use crate::xml::Element;
@@ -13,6 +14,8 @@ use tokio::sync::Notify;
 
 /// Answers wait while this many bytes are unread.
 const ROOM: usize = 128 << 10;
+/// What a waiting message costs beside its bytes.
+const OVERHEAD: usize = 64;
 
 /// What a transport takes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +35,40 @@ impl Outgoing {
     }
 }
 
+/// The place of a message in the order of all that was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Outgoing>,
+    /// Bytes of all that waits.
     bytes: usize,
+    /// Bytes of the notices among it.
+    notices: usize,
+    /// Messages put in so far.
+    said: u64,
+    /// Messages taken out so far.
+    taken: u64,
     closed: bool,
+    aborted: bool,
+}
+
+impl State {
+    fn push(&mut self, message: Outgoing) -> Ticket {
+        self.bytes += message.bytes().len() + OVERHEAD;
+        self.waiting.push_back(message);
+        self.said += 1;
+        Ticket(self.said)
+    }
 }
 
 struct Shared {
     state: Mutex<State>,
     most: usize,
+    /// Told when something was put in; whoever takes waits for it.
     filled: Notify,
+    /// Told when something was taken out or nothing more will be; answers and confirmations wait for it.
     drained: Notify,
 }
 
@@ -51,7 +77,7 @@ struct Shared {
 pub struct Outbox(Arc<Shared>);
 
 impl Outbox {
-    /// An outbox that closes when more than `most` bytes are unread.
+    /// An outbox that closes when more than `most` bytes of notices are unread.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Shared { state: Mutex::default(), most, filled: Notify::new(), drained: Notify::new() }))
     }
@@ -61,56 +87,78 @@ impl Outbox {
         f(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Adds part of an answer, once there is room.
-    pub async fn answer(&self, message: &Element) -> Outcome<()> {
-        let bytes = Bytes::from(to_bytes(message));
+    /// Waits until `look` finds something in the state. It is asked at once and whenever something was taken out.
+    async fn once_drained<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
+            // Made before the look: it hears what is told from here on.
             let drained = self.0.drained.notified();
-            let full = self.with(|state| match state {
-                State { closed: true, .. } => Err(Fault::closed()),
-                State { bytes, .. } => Ok(*bytes >= ROOM),
-            })?;
-            if !full {
-                break;
+            if let Some(found) = self.with(&mut look) {
+                return found;
             }
             drained.await;
         }
-        self.push(Outgoing::Answer(bytes));
+    }
+
+    /// Adds part of an answer, once there is room.
+    pub async fn answer(&self, message: &Element) -> Outcome<()> {
+        let bytes = Bytes::from(to_bytes(message));
+        let put_in = |state: &mut State| match state {
+            State { closed: true, .. } => Some(Err(Fault::closed())),
+            State { bytes: waiting, .. } if *waiting >= ROOM => None,
+            state => Some(Ok(state.push(Outgoing::Answer(bytes.clone())))),
+        };
+        self.once_drained(put_in).await?;
+        self.0.filled.notify_one();
         Ok(())
     }
 
-    /// Adds a message nobody asked for; closes the outbox when the client has let too much pile up.
-    pub fn notice(&self, message: &Element) {
-        self.push(Outgoing::Notice(Bytes::from(to_bytes(message))));
-        let overfull = self.with(|state| state.bytes > self.0.most);
+    /// Adds a message nobody asked for. None where nothing more is taken in: the outbox is closed, or closes for what
+    /// the client has let pile up.
+    pub fn notice(&self, message: &Element) -> Option<Ticket> {
+        let bytes = Bytes::from(to_bytes(message));
+        let (ticket, overfull) = self.with(|state| {
+            if state.closed {
+                return (None, false);
+            }
+            state.notices += bytes.len() + OVERHEAD;
+            (Some(state.push(Outgoing::Notice(bytes))), state.notices > self.0.most)
+        });
         if overfull {
             tracing::info!("a client does not read what it is sent; its session is closed");
             self.abort();
+            return None;
         }
+        self.0.filled.notify_one();
+        ticket
     }
 
-    fn push(&self, message: Outgoing) {
-        self.with(|state| {
-            if !state.closed {
-                state.bytes += message.bytes().len();
-                state.waiting.push_back(message);
-            }
-        });
-        self.0.filled.notify_one();
+    /// Waits until the transport has taken this message; false if it never will.
+    pub async fn taken(&self, Ticket(number): Ticket) -> bool {
+        self.once_drained(|state| if state.taken >= number { Some(true) } else { state.aborted.then_some(false) }).await
+    }
+
+    /// Waits until all is dropped.
+    pub async fn aborted(&self) {
+        self.once_drained(|state| state.aborted.then_some(())).await;
     }
 
     /// No more is added; what is there may still be taken.
     pub fn close(&self) {
         self.with(|state| state.closed = true);
-        self.0.filled.notify_one();
-        self.0.drained.notify_one();
+        self.tell_all();
     }
 
     /// No more is added and what is there is dropped.
     pub fn abort(&self) {
-        self.with(|state| *state = State { closed: true, ..State::default() });
+        self.with(|state| *state = State { closed: true, aborted: true, taken: state.taken, ..State::default() });
+        self.tell_all();
+    }
+
+    fn tell_all(&self) {
+        self.0.drained.notify_waiters();
+        self.0.filled.notify_waiters();
+        // For whoever has looked and not yet begun to wait.
         self.0.filled.notify_one();
-        self.0.drained.notify_one();
     }
 
     /// Takes what there is, waiting until there is something; None once the outbox is closed and empty.
@@ -118,11 +166,11 @@ impl Outbox {
         loop {
             let filled = self.0.filled.notified();
             let (taken, closed) = self.with(|state| {
-                state.bytes = 0;
+                (state.bytes, state.notices, state.taken) = (0, 0, state.said.max(state.taken));
                 (std::mem::take(&mut state.waiting), state.closed)
             });
             if !taken.is_empty() {
-                self.0.drained.notify_one();
+                self.0.drained.notify_waiters();
                 return Some(taken);
             }
             if closed {
@@ -135,5 +183,133 @@ impl Outbox {
     /// True once nothing more is added.
     pub fn is_closed(&self) -> bool {
         self.with(|state| state.closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::future::Future;
+    use std::task::Poll;
+
+    fn message(bytes: usize) -> Element {
+        Element::new("m").text("x".repeat(bytes))
+    }
+
+    /// What waits, as `a` for an answer and `n` for a notice; None once closed and empty.
+    fn take(outbox: &Outbox) -> Option<String> {
+        let taken = outbox.take().now_or_never()?.unwrap_or_default();
+        Some(taken.iter().map(|m| if matches!(m, Outgoing::Answer(_)) { 'a' } else { 'n' }).collect())
+    }
+
+    fn answered(outbox: &Outbox, bytes: usize) -> Option<Outcome<()>> {
+        outbox.answer(&message(bytes)).now_or_never()
+    }
+
+    #[test]
+    fn what_is_said_comes_out_in_order() {
+        let outbox = Outbox::new(1 << 20);
+        assert_eq!(take(&outbox), None);
+        assert_eq!(answered(&outbox, 1), Some(Ok(())));
+        assert!(outbox.notice(&message(1)).is_some());
+        assert_eq!(answered(&outbox, 1), Some(Ok(())));
+        assert_eq!(take(&outbox).unwrap(), "ana");
+        assert_eq!(take(&outbox), None);
+        assert_eq!(outbox.with(|state| (state.waiting.capacity(), state.bytes, state.notices)), (0, 0, 0), "an idle outbox holds nothing");
+    }
+
+    #[tokio::test]
+    async fn an_answer_waits_for_room_and_goes_on_when_there_is() {
+        let outbox = Outbox::new(1 << 20);
+        let (writer, reader) = (outbox.clone(), outbox.clone());
+        let long_answer = async move {
+            for _ in 0..100 {
+                writer.answer(&message(10_000)).await.unwrap();
+            }
+            writer.close();
+        };
+        let slow_client = async move {
+            let mut all = 0;
+            while let Some(messages) = reader.take().await {
+                let bytes: usize = messages.iter().map(|m| m.bytes().len()).sum();
+                assert!(bytes <= ROOM + 20_000, "{bytes}");
+                all += messages.len();
+                tokio::task::yield_now().await;
+            }
+            all
+        };
+        let ((), all) = tokio::join!(long_answer, slow_client);
+        assert_eq!(all, 100);
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_notices_is_cut_off_at_the_limit() {
+        let each = to_bytes(&message(100)).len() + OVERHEAD;
+        let outbox = Outbox::new(3 * each);
+        for _ in 0..3 {
+            assert!(outbox.notice(&message(100)).is_some() && !outbox.is_closed());
+        }
+        assert!(outbox.notice(&message(100)).is_none() && outbox.is_closed());
+        assert_eq!(take(&outbox).unwrap(), "");
+        assert!(outbox.notice(&message(1)).is_none());
+    }
+
+    #[test]
+    fn a_long_answer_does_not_count_against_the_limit() {
+        let outbox = Outbox::new(1000);
+        assert_eq!(answered(&outbox, 5_000_000), Some(Ok(())));
+        assert!(outbox.notice(&message(10)).is_some() && !outbox.is_closed());
+        assert_eq!(answered(&outbox, 1), None, "there is no room");
+        assert_eq!(take(&outbox).unwrap(), "an");
+    }
+
+    #[test]
+    fn what_was_said_before_the_end_may_still_be_taken() {
+        let outbox = Outbox::new(1 << 20);
+        let ticket = outbox.notice(&message(1)).unwrap();
+        outbox.close();
+        assert_eq!(answered(&outbox, 1), Some(Err(Fault::closed())));
+        assert_eq!(outbox.taken(ticket).now_or_never(), None);
+        assert_eq!(take(&outbox).unwrap(), "n");
+        assert_eq!(outbox.taken(ticket).now_or_never(), Some(true));
+        assert_eq!(take(&outbox).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_the_end() {
+        for abort in [false, true] {
+            let outbox = Outbox::new(1 << 20);
+            outbox.answer(&message(ROOM)).await.unwrap();
+            let ticket = outbox.notice(&message(1)).unwrap();
+            let end = async {
+                tokio::task::yield_now().await;
+                if abort {
+                    outbox.abort()
+                } else {
+                    outbox.close()
+                }
+                outbox.take().await.is_some()
+            };
+            let one_more = message(1);
+            let (answer, taken, left) = tokio::join!(outbox.answer(&one_more), outbox.taken(ticket), end);
+            assert_eq!((answer, taken, left), (Err(Fault::closed()), !abort, !abort));
+            assert_eq!(outbox.take().await, None);
+            assert_eq!(outbox.aborted().now_or_never().is_some(), abort);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wake_up_is_not_lost_when_taking_is_given_up_halfway() {
+        let outbox = Outbox::new(1 << 20);
+        for _ in 0..3 {
+            {
+                let taking = outbox.take();
+                tokio::pin!(taking);
+                assert!(std::future::poll_fn(|cx| Poll::Ready(taking.as_mut().poll(cx).is_pending())).await);
+                assert_eq!(answered(&outbox, 1), Some(Ok(())));
+            }
+            assert_eq!(outbox.take().await.unwrap().len(), 1);
+        }
     }
 }

@@ -5,7 +5,9 @@
 //! Spec: XIMSS, "Protocol and Message Syntax", "Service Operations".
 
 use super::desk::{After, Desk, Peer};
-use super::outbox::Outbox;
+use super::form::session as form;
+use super::measures;
+use super::outbox::{Outbox, Ticket};
 use super::request::Cx;
 use super::table;
 use crate::domain::folder::{FolderModified, Show};
@@ -13,10 +15,15 @@ use crate::domain::house::House;
 use crate::domain::messages;
 use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload};
 use crate::domain::uploads::Upload;
+use crate::domain::watch::{AccountChanged, News};
 use crate::model::fault::{Fault, Outcome};
-use crate::model::ids::{BlobId, Uid};
+use crate::model::ids::{BlobId, ModSeq, Uid};
+use crate::model::time::Timestamp;
+use crate::store::accounts;
 use crate::xml::Element;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, SpawnHandle, WrapFuture};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,19 +54,24 @@ pub struct Session {
     house: Arc<House>,
     desk: Rc<Desk>,
     outbox: Outbox,
+    begun: Instant,
     last_request: Instant,
+    /// The timer, and when it looks whether the session has been idle for too long.
+    timer: Option<(SpawnHandle, Instant)>,
+    /// The last alert that was sent and not yet confirmed.
+    alerted: Option<(Ticket, ModSeq)>,
+    /// True while a confirmation is under way.
+    confirming: bool,
 }
 
 impl Session {
     /// Starts the session of a client that has just connected, on the arbiter of the caller.
     pub fn open(house: Arc<House>, peer: Peer, secure: bool, can_start_tls: bool, outbox: Outbox) -> actix::Addr<Self> {
-        let settings = house.settings();
-        let desk = Desk::new(peer, secure, can_start_tls, settings.domain.clone(), settings.limits.idle_time);
-        let mut session = Self { house, desk: Rc::new(desk), outbox, last_request: Instant::now() };
+        let desk = Rc::new(Desk::new(house.clone(), peer, secure, can_start_tls));
+        let begun = Instant::now();
         Self::create(move |ctx| {
-            session.desk.attach(ctx.address());
-            session.last_request = Instant::now();
-            session
+            desk.attach(ctx.address());
+            Self { house, desk, outbox, begun, last_request: begun, timer: None, alerted: None, confirming: false }
         })
     }
 
@@ -67,21 +79,90 @@ impl Session {
         Cx { id: element.get("id").map(str::to_owned), house: self.house.clone(), desk: self.desk.clone(), outbox: self.outbox.clone() }
     }
 
-    /// Looks again when the session may have been idle for too long. One timer, moved on by looking.
-    fn watch(&self, ctx: &mut Context<Self>) {
-        let limit = if self.desk.is_logged_in() { self.desk.idle_time.get() } else { self.house.settings().limits.login_time };
-        let left = Duration::from_secs(limit).saturating_sub(self.last_request.elapsed());
-        if left.is_zero() {
-            self.say_bye();
-            ctx.stop();
-            return;
+    /// When the session ends unless something happens: a login in time, then a request now and then.
+    fn deadline(&self) -> Instant {
+        match self.desk.is_logged_in() {
+            true => self.last_request + Duration::from_secs(self.desk.idle_time.get()),
+            false => self.begun + Duration::from_secs(self.house.settings().limits.login_time),
         }
-        ctx.run_later(left + Duration::from_millis(50), |session, ctx| session.watch(ctx));
     }
 
-    fn say_bye(&self) {
+    /// Sees to it that the deadline is looked at. One timer, which moves itself on when it finds that there is time left;
+    /// it is set anew only when the deadline has come nearer.
+    fn watch_time(&mut self, ctx: &mut Context<Self>) {
+        let deadline = self.deadline();
+        if self.timer.is_some_and(|(_, at)| at <= deadline) {
+            return;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timer = ctx.run_later(left + Duration::from_millis(50), |session, ctx| {
+            session.timer = None;
+            if session.deadline() <= Instant::now() { session.end(ctx) } else { session.watch_time(ctx) }
+        });
+        if let Some((old, _)) = self.timer.replace((timer, deadline)) {
+            ctx.cancel_future(old);
+        }
+    }
+
+    /// The server ends the session and says so.
+    fn end(&self, ctx: &mut Context<Self>) {
         self.outbox.notice(&Element::new("bye"));
         self.outbox.close();
+        ctx.stop();
+    }
+
+    /// Says something nobody asked for; a session whose client does not listen ends.
+    fn say(&self, message: &Element, ctx: &mut Context<Self>) -> Option<Ticket> {
+        let ticket = self.outbox.notice(message);
+        if ticket.is_none() {
+            ctx.stop();
+        }
+        ticket
+    }
+
+    fn tell_news(&mut self, news: News, ctx: &mut Context<Self>) {
+        if news.ended {
+            return self.end(ctx);
+        }
+        let zone = self.desk.preferences().zone();
+        for alert in news.alerts {
+            if let Some(ticket) = self.say(&form::alert(alert.at, &zone, &alert.text), ctx) {
+                self.alerted = Some((ticket, alert.modseq));
+            }
+        }
+        for mailbox in &news.mailboxes {
+            self.say(&form::mailbox_modified(mailbox), ctx);
+        }
+        self.confirm(ctx);
+    }
+
+    /// Confirms the alerts that were sent, once the transport has taken them; one confirmation at a time.
+    fn confirm(&mut self, ctx: &mut Context<Self>) {
+        let (Some((ticket, till)), false, Ok(login)) = (self.alerted, self.confirming, self.desk.login()) else { return };
+        self.confirming = true;
+        let (outbox, store, account) = (self.outbox.clone(), self.house.store.clone(), login.caller.account);
+        let work = async move {
+            if outbox.taken(ticket).await {
+                // One that stays is shown again at the next login, and the store has logged why.
+                let _ = store.write(move |tx| accounts::confirm_alerts(tx, account, till)).await;
+            }
+        };
+        ctx.spawn(work.into_actor(self).map(move |(), session, ctx| {
+            session.confirming = false;
+            if session.alerted == Some((ticket, till)) {
+                session.alerted = None;
+            }
+            session.confirm(ctx);
+        }));
+    }
+}
+
+impl Drop for Session {
+    /// However the session ended, its transport hears of it.
+    fn drop(&mut self) {
+        metrics::gauge!(measures::SESSIONS).decrement(1);
+        self.outbox.close();
+        self.desk.clear();
     }
 }
 
@@ -98,12 +179,11 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        metrics::gauge!("posthouse_ximss_sessions").increment(1);
-        self.watch(ctx);
+        metrics::gauge!(measures::SESSIONS).increment(1);
+        self.watch_time(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        metrics::gauge!("posthouse_ximss_sessions").decrement(1);
         self.outbox.close();
         self.desk.clear();
     }
@@ -114,7 +194,7 @@ impl Handler<Incoming> for Session {
 
     fn handle(&mut self, incoming: Incoming, _: &mut Self::Context) -> Self::Result {
         self.last_request = Instant::now();
-        metrics::counter!("posthouse_ximss_requests").increment(1);
+        metrics::counter!(measures::REQUESTS).increment(1);
         let outbox = self.outbox.clone();
         let desk = self.desk.clone();
         let (id, answer) = match incoming.message {
@@ -126,9 +206,13 @@ impl Handler<Incoming> for Session {
         };
         let work = async move {
             let outcome = match answer {
-                Ok(answer) => answer.await,
+                // A panic is our own failure; it costs the request, not the session.
+                Ok(answer) => AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| Err(Fault::internal())),
                 Err(fault) => Err(fault),
             };
+            if outcome.is_err() {
+                metrics::counter!(measures::REFUSALS).increment(1);
+            }
             if !desk.take_unanswered() {
                 // A closed outbox means a client that is gone; there is nobody to tell.
                 let _ = outbox.answer(&response(id.as_deref(), &outcome)).await;
@@ -138,9 +222,11 @@ impl Handler<Incoming> for Session {
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|after, session, ctx| {
             session.last_request = Instant::now();
-            if after == After::Close {
+            if after == After::Close || session.outbox.is_closed() {
                 session.outbox.close();
                 ctx.stop();
+            } else {
+                session.watch_time(ctx);
             }
             after
         })))
@@ -166,25 +252,37 @@ impl Handler<End> for Session {
     type Result = ();
     fn handle(&mut self, how: End, ctx: &mut Self::Context) {
         match how {
-            End::Kill => self.outbox.abort(),
+            End::Kill => {
+                self.outbox.abort();
+                ctx.stop();
+            }
             End::ShuttingDown => {
-                let text = "The server is shutting down.";
-                self.outbox.notice(&super::form::session::alert(
-                    crate::model::time::Timestamp::now(),
-                    &self.desk.preferences().zone(),
-                    text,
-                ));
-                self.say_bye();
+                let (now, zone) = (Timestamp::now(), self.desk.preferences().zone());
+                self.outbox.notice(&form::alert(now, &zone, "The server is shutting down."));
+                self.end(ctx);
             }
         }
-        ctx.stop();
+    }
+}
+
+impl Handler<AccountChanged> for Session {
+    type Result = AtomicResponse<Self, ()>;
+    fn handle(&mut self, _: AccountChanged, _: &mut Self::Context) -> Self::Result {
+        let (watch, store, mailboxes) = (self.desk.watch(), self.house.store.clone(), self.desk.report_mailbox_changes.get());
+        let work = async move {
+            // After a fault, which the store has logged, the next change finds what this one should have.
+            watch?.news(&store, mailboxes).await.ok()
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|news: Option<News>, session, ctx| {
+            news.into_iter().for_each(|news| session.tell_news(news, ctx));
+        })))
     }
 }
 
 impl Handler<FolderModified> for Session {
     type Result = ();
-    fn handle(&mut self, FolderModified { folder }: FolderModified, _: &mut Self::Context) {
-        self.outbox.notice(&Element::new("folderReport").with("folder", folder).with("mode", "notify"));
+    fn handle(&mut self, FolderModified { folder }: FolderModified, ctx: &mut Self::Context) {
+        self.say(&Element::new("folderReport").with("folder", folder).with("mode", "notify"), ctx);
     }
 }
 
@@ -203,10 +301,10 @@ impl Handler<FindMessage> for Session {
 
 impl Handler<AddUpload> for Session {
     type Result = Outcome<()>;
-    fn handle(&mut self, AddUpload { id, upload }: AddUpload, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, AddUpload { id, upload }: AddUpload, ctx: &mut Self::Context) -> Self::Result {
         self.last_request = Instant::now();
         self.desk.uploads.borrow_mut().add(id.clone(), upload, self.house.settings().limits.uploads)?;
-        self.outbox.notice(&Element::new("newUploaded").with("uploadID", id));
+        self.say(&Element::new("newUploaded").with("uploadID", id), ctx);
         Ok(())
     }
 }
@@ -218,3 +316,6 @@ impl Handler<FindUpload> for Session {
         self.desk.uploads.borrow().get(&id)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -2,11 +2,12 @@
 //!
 //! An idle connection holds no buffers: bytes are read through the thread's stack, and what is left of an unfinished
 //! message is all that is kept. Before login each request is answered before the next is read; after it, up to
-//! `waiting_requests` may wait, and past that the connection is not read.
+//! `waiting_requests` may wait, and past that the connection is not read. A client that has ended its side still gets
+//! the answers to what it asked; one that reads nothing for the idle time is cut off.
 //! Spec: XIMSS, "Protocol and Message Syntax", starttls.
 
 use super::desk::{After, Peer};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Outgoing};
 use super::session::{ConnectionGone, Incoming, Secured, Session};
 use crate::domain::house::House;
 use crate::domain::tell::tell;
@@ -17,21 +18,28 @@ use crate::xml::frame::{Framed, Framer};
 use crate::xml::read::{self, document};
 use actix::Addr;
 use bytes::BytesMut;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Bytes read at a time.
 const STEP: usize = 16 << 10;
-/// Messages longer than this are parsed on another thread.
+/// Messages longer than this are parsed on another thread, and written by themselves.
 const LARGE: usize = 64 << 10;
+/// Bytes of a client that are still read after the end.
+const FAREWELL: usize = 1 << 20;
+/// How long the end may take.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// A connection in clear text or encrypted.
 enum Stream {
@@ -62,12 +70,61 @@ impl Stream {
         .await
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Clear(stream) => stream.write_all(bytes).await,
-            Self::Encrypted(stream) => stream.write_all(bytes).await,
-            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+    /// Writes all; given up when the other side takes nothing for so long.
+    async fn write(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let step = async {
+                match self {
+                    Self::Clear(stream) => stream.write(bytes).await,
+                    Self::Encrypted(stream) => stream.write(bytes).await,
+                    Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+                }
+            };
+            match timeout(patience, step).await?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => bytes = bytes.get(written..).unwrap_or_default(),
+            }
         }
+        Ok(())
+    }
+
+    /// Writes messages, each with its zero: small ones together, large ones without copying them.
+    async fn say(&mut self, messages: &VecDeque<Outgoing>, patience: Duration) -> io::Result<()> {
+        let mut together = Vec::new();
+        for message in messages {
+            let bytes = message.bytes();
+            if together.len() + bytes.len() > LARGE {
+                self.write(&together, patience).await?;
+                together.clear();
+                self.write(bytes, patience).await?;
+            } else {
+                together.extend_from_slice(bytes);
+            }
+            together.push(0);
+        }
+        self.write(&together, patience).await?;
+        timeout(patience, self.flush()).await?
+    }
+
+    /// Ends the connection so that what was written arrives: says that no more comes, then reads what the other side was
+    /// sending, since closing over unread bytes would take back what is on its way.
+    async fn part(mut self) -> io::Result<()> {
+        match &mut self {
+            Self::Clear(stream) => stream.shutdown().await?,
+            Self::Encrypted(stream) => stream.shutdown().await?,
+            Self::Gone => return Ok(()),
+        }
+        let mut unread = BytesMut::new();
+        let mut left = FAREWELL;
+        while left > 0 {
+            let read = self.read(&mut unread).await?;
+            if read == 0 {
+                break;
+            }
+            unread.clear();
+            left = left.saturating_sub(read);
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -91,30 +148,17 @@ pub async fn serve(house: Arc<House>, stream: TcpStream, peer: Peer, tls: Option
     {
         return;
     }
-    let outbox = Outbox::new(house.settings().limits.unread_output);
-    let can_start_tls = tls.is_some() && !from_first_byte;
-    let session = Session::open(house.clone(), peer, from_first_byte, can_start_tls, outbox.clone());
-    let mut connection = Box::new(Connection {
-        framer: Framer::new(house.settings().limits.message_before_login),
-        places: Arc::new(Semaphore::new(house.settings().limits.waiting_requests)),
-        incoming: BytesMut::new(),
-        logged_in: false,
-        house,
-        stream,
-        session: session.clone(),
-        outbox,
-        tls: tls.filter(|_| can_start_tls),
-    });
-    if let Err(error) = connection.run().await {
+    let mut connection = Connection::over(house, stream, peer, tls, from_first_byte);
+    let ended = connection.run().await;
+    if let Err(error) = Box::pin(connection.part(ended)).await {
         tracing::debug!(%error, "a connection ended");
     }
-    tell(&session, ConnectionGone);
 }
 
 async fn encrypt(house: &House, stream: &mut Stream, acceptor: &TlsAcceptor) -> io::Result<()> {
     let Stream::Clear(clear) = std::mem::replace(stream, Stream::Gone) else { return Ok(()) };
-    let patience = std::time::Duration::from_secs(house.settings().limits.login_time);
-    let encrypted = tokio::time::timeout(patience, acceptor.accept(clear)).await.map_err(io::Error::from)??;
+    let patience = Duration::from_secs(house.settings().limits.login_time);
+    let encrypted = timeout(patience, acceptor.accept(clear)).await??;
     *stream = Stream::Encrypted(Box::new(encrypted));
     Ok(())
 }
@@ -126,7 +170,10 @@ struct Connection {
     outbox: Outbox,
     framer: Framer,
     incoming: BytesMut,
+    /// Places for requests that wait to be answered.
     places: Arc<Semaphore>,
+    /// How many places there are.
+    most_waiting: u32,
     logged_in: bool,
     tls: Option<TlsAcceptor>,
 }
@@ -134,11 +181,41 @@ struct Connection {
 /// What woke the connection.
 enum Event {
     Arrived(usize),
-    Say(std::collections::VecDeque<super::outbox::Outgoing>),
+    Say(VecDeque<Outgoing>),
     Ended,
 }
 
 impl Connection {
+    /// Opens the session of a connection.
+    fn over(house: Arc<House>, stream: Stream, peer: Peer, tls: Option<TlsAcceptor>, secure: bool) -> Box<Self> {
+        let settings = house.settings();
+        let limits = &settings.limits;
+        let outbox = Outbox::new(limits.unread_output);
+        let can_start_tls = tls.is_some() && !secure;
+        Box::new(Self {
+            session: Session::open(house.clone(), peer, secure, can_start_tls, outbox.clone()),
+            framer: Framer::new(limits.message_before_login),
+            places: Arc::new(Semaphore::new(limits.waiting_requests)),
+            most_waiting: u32::try_from(limits.waiting_requests).unwrap_or(u32::MAX),
+            incoming: BytesMut::new(),
+            logged_in: false,
+            house,
+            stream,
+            outbox,
+            tls: tls.filter(|_| can_start_tls),
+        })
+    }
+
+    /// The end: the session hears of it, and a client that may still listen is seen off.
+    async fn part(self: Box<Self>, ended: io::Result<()>) -> io::Result<()> {
+        // Whoever still waits for the client to read, waits in vain.
+        self.outbox.abort();
+        tell(&self.session, ConnectionGone);
+        let stream = self.stream;
+        ended?;
+        timeout(PARTING, stream.part()).await.unwrap_or(Ok(()))
+    }
+
     async fn run(&mut self) -> io::Result<()> {
         loop {
             let full = self.places.available_permits() == 0;
@@ -149,16 +226,13 @@ impl Connection {
                 _ = self.places.acquire(), if full => Event::Arrived(usize::MAX),
             };
             match event {
-                Event::Ended => return self.stream.flush().await,
-                Event::Say(messages) => self.write(messages).await?,
-                Event::Arrived(0) => return Ok(()),
+                Event::Ended => return Ok(()),
+                Event::Say(messages) => Box::pin(self.write(messages)).await?,
+                Event::Arrived(0) => return Box::pin(self.answer_the_rest()).await,
                 Event::Arrived(_) => {}
             }
             if self.take_requests().await?.is_break() {
-                while let Some(messages) = self.outbox.take().await {
-                    self.write(messages).await?;
-                }
-                return self.stream.flush().await;
+                return Box::pin(self.say_the_rest()).await;
             }
             if self.incoming.is_empty() {
                 self.incoming = BytesMut::new();
@@ -166,14 +240,53 @@ impl Connection {
         }
     }
 
-    async fn write(&mut self, messages: std::collections::VecDeque<super::outbox::Outgoing>) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(messages.iter().map(|m| m.bytes().len() + 1).sum());
-        for message in &messages {
-            bytes.extend_from_slice(message.bytes());
-            bytes.push(0);
+    /// The session has ended or is about to: what it still says is written.
+    async fn say_the_rest(&mut self) -> io::Result<()> {
+        while let Some(messages) = self.outbox.take().await {
+            self.write(messages).await?;
         }
-        self.stream.write(&bytes).await?;
-        self.stream.flush().await
+        Ok(())
+    }
+
+    /// The client says no more: what it asked is answered, then the connection ends.
+    async fn answer_the_rest(&mut self) -> io::Result<()> {
+        let all = self.places.clone().acquire_many_owned(self.most_waiting);
+        tokio::pin!(all);
+        loop {
+            let answered = tokio::select! {
+                biased;
+                said = self.outbox.take() => match said {
+                    Some(messages) => {
+                        self.write(messages).await?;
+                        false
+                    }
+                    None => true,
+                },
+                _ = &mut all => true,
+            };
+            if answered {
+                return self.write_waiting().await;
+            }
+        }
+    }
+
+    /// Writes what the session has said so far.
+    async fn write_waiting(&mut self) -> io::Result<()> {
+        while let Some(Some(messages)) = futures_util::FutureExt::now_or_never(self.outbox.take()) {
+            self.write(messages).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, messages: VecDeque<Outgoing>) -> io::Result<()> {
+        let patience = Duration::from_secs(self.house.settings().limits.idle_time);
+        let outbox = self.outbox.clone();
+        tokio::select! {
+            biased;
+            // The session is killed, or has had enough of a client that does not read.
+            () = outbox.aborted() => Err(io::ErrorKind::ConnectionAborted.into()),
+            written = self.stream.say(&messages, patience) => written,
+        }
     }
 
     /// Hands on the requests that are complete, as far as places allow. Break: the connection is to be closed.
@@ -181,14 +294,15 @@ impl Connection {
         use std::ops::ControlFlow;
         loop {
             let Ok(place) = self.places.clone().try_acquire_owned() else { return Ok(ControlFlow::Continue(())) };
+            let too_long = || Err(Fault::bad("message is too long"));
             let message = match self.framer.next(&mut self.incoming) {
-                Framed::Incomplete if self.framer.is_skipping() && !self.logged_in => {
-                    Box::pin(self.refuse(Fault::bad("message is too long"))).await;
+                Framed::Incomplete if !self.framer.is_skipping() || self.logged_in => return Ok(ControlFlow::Continue(())),
+                Framed::Incomplete | Framed::Skipped if !self.logged_in => {
+                    Box::pin(self.ask(Incoming { message: too_long(), place: None })).await?;
                     self.outbox.close();
                     return Ok(ControlFlow::Break(()));
                 }
-                Framed::Incomplete => return Ok(ControlFlow::Continue(())),
-                Framed::Skipped => Err(Fault::bad("message is too long")),
+                Framed::Incomplete | Framed::Skipped => too_long(),
                 Framed::Message(bytes) => parse(&self.house, bytes).await,
             };
             let incoming = Incoming { message, place: Some(place) };
@@ -226,17 +340,9 @@ impl Connection {
         }
     }
 
-    async fn refuse(&mut self, fault: Fault) {
-        let incoming = Incoming { message: Err(fault), place: None };
-        // The session is told so that the refusal comes behind the answers before it.
-        let _ = self.session.send(incoming).await;
-    }
-
     async fn start_tls(&mut self) -> io::Result<()> {
         let Some(acceptor) = self.tls.take() else { return Ok(()) };
-        while let Some(Some(messages)) = futures_util::FutureExt::now_or_never(self.outbox.take()) {
-            self.write(messages).await?;
-        }
+        self.write_waiting().await?;
         // What came in clear text behind the request could have been put there by anybody on the way.
         self.incoming = BytesMut::new();
         self.framer = Framer::new(self.house.settings().limits.message_before_login);
@@ -258,3 +364,6 @@ async fn parse(house: &House, bytes: BytesMut) -> Outcome<Element> {
     }
     document(&bytes, &limits)
 }
+
+#[cfg(test)]
+mod tests;

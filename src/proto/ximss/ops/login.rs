@@ -174,7 +174,7 @@ async fn begin_session(cx: &Cx, verified: Verified, version: (u32, u32)) -> Outc
     let real_name = record.real_name().map(str::to_owned);
     let login = desk::Login { caller, real_name, url_id, version, previous, since, registration };
     let message = session_message(&login);
-    cx.desk.begin(login, preferences);
+    cx.desk.begin(login, preferences)?;
     cx.afterwards(After::LoggedIn);
     cx.send(message).await
 }

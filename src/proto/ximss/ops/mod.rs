@@ -9,3 +9,5 @@ pub mod prelogin;
 pub mod sending;
 pub mod service;
 pub mod sets;
+mod skins;
+mod status;
