@@ -199,6 +199,7 @@ impl Play {
                 self.party(client).closed = true;
             }
             ["run", arguments @ ..] => drop(self.server().run(arguments, "")),
+            ["stop"] => self.server().stop(),
             ["restart"] => {
                 self.parties.clear();
                 let server = self.server();

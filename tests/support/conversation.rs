@@ -15,7 +15,8 @@
 //! @tls C                                             the client begins TLS
 //! @connect C tls                                     it connects over TLS instead of in clear text
 //! @run account set user1@example.dom PWDAllowed=NO   a command of the binary
-//! @restart                                           the server ends and starts again
+//! @stop                                              the server is asked to end, and ends
+//! @restart                                           it ends, if it runs, and starts again
 //! H: GET /Session/${C}/MIME/INBOX/1-P.txt            an HTTP request; more H: lines are its header fields
 //! H> text                                            a line of its body (H64> for base64)
 //! R: 200                                             the status; more R: lines are header fields of the answer

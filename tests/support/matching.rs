@@ -66,7 +66,7 @@ fn fits_tokens(tokens: &[Token<'_>], text: &str, bindings: &mut Bindings) -> boo
     }
 }
 
-/// Puts what variables stand for in the place of `${name}`, and repetitions in that of `${repeat N text}`.
+/// Puts what variables stand for in the place of `${name}`, and repetitions in that of `${repeat N text}`; `${nul}` is a zero byte.
 pub fn filled(text: &str, bindings: &Bindings) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
@@ -75,6 +75,7 @@ pub fn filled(text: &str, bindings: &Bindings) -> Result<String, String> {
         out.push_str(before);
         match name.strip_prefix("repeat ").and_then(|repeat| repeat.split_once(' ')) {
             Some((count, unit)) => out.push_str(&unit.repeat(count.parse().map_err(|_| format!("no number: {count}"))?)),
+            None if name == "nul" => out.push('\0'),
             None => out.push_str(bindings.get(name).ok_or_else(|| format!("nothing is known as ${{{name}}}"))?),
         }
         rest = after;
