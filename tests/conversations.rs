@@ -43,18 +43,19 @@ impl Party {
     }
 
     /// Reads one message more into one of the two queues. False where the connection is closed.
-    fn read(&mut self) -> bool {
-        match self.client.receive() {
-            None => self.closed = true,
-            Some(message) if is_notice(&message) => self.notices.push_back(message),
-            Some(message) => self.answers.push_back(message),
+    fn read(&mut self) -> Result<bool, String> {
+        match self.client.try_receive() {
+            Ok(None) => self.closed = true,
+            Ok(Some(message)) if is_notice(&message) => self.notices.push_back(message),
+            Ok(Some(message)) => self.answers.push_back(message),
+            Err(e) => return Err(format!("the server says nothing ({e}); unasked for are {:?} {:?}", self.answers, self.notices)),
         }
-        !self.closed
+        Ok(!self.closed)
     }
 
-    fn next_answer(&mut self) -> Option<Element> {
-        while self.answers.is_empty() && self.read() {}
-        self.answers.pop_front()
+    fn next_answer(&mut self) -> Result<Option<Element>, String> {
+        while self.answers.is_empty() && self.read()? {}
+        Ok(self.answers.pop_front())
     }
 
     fn expect(&mut self, expected: &Element, next: bool, bindings: &mut Bindings) -> Result<(), String> {
@@ -62,7 +63,7 @@ impl Party {
             return Err(format!("came before it: {:?} {:?}", self.answers, self.notices));
         }
         if next || !is_notice(expected) {
-            let got = if next { self.client.receive() } else { self.next_answer() };
+            let got = if next { self.client.receive() } else { self.next_answer()? };
             let got = got.ok_or("the server closed the connection instead")?;
             return match difference(expected, &got, bindings) {
                 None => Ok(()),
@@ -75,19 +76,19 @@ impl Party {
                 return Ok(());
             }
             let others: Vec<String> = self.notices.iter().map(text).collect();
-            if !self.read() {
+            if !self.read()? {
                 return Err(format!("the server closed the connection instead; it had said {others:?}"));
             }
         }
     }
 
     /// Everything that is left unasked for. Asks the server something, so that what it had to say has come.
-    fn left_over(&mut self) -> Vec<String> {
+    fn left_over(&mut self) -> Result<Vec<String>, String> {
         if !self.closed && self.client.try_send_raw(b"<noop id=\"the end\"/>\0").is_ok() {
-            while self.answers.back().is_none_or(|last| last.get("id") != Some("the end")) && self.read() {}
+            while self.answers.back().is_none_or(|last| last.get("id") != Some("the end")) && self.read()? {}
             self.answers.retain(|answer| answer.get("id") != Some("the end"));
         }
-        self.answers.drain(..).chain(self.notices.drain(..)).map(|message| text(&message)).collect()
+        Ok(self.answers.drain(..).chain(self.notices.drain(..)).map(|message| text(&message)).collect())
     }
 }
 
@@ -110,7 +111,7 @@ fn play(source: &str) -> Result<(), String> {
         play.step(&step.what).map_err(|why| format!("line {}: {why}\n{}", step.line, play.log()))?;
     }
     for (name, party) in &mut play.parties {
-        let left = party.left_over();
+        let left = party.left_over()?;
         if !left.is_empty() {
             return Err(format!("{name} got what nothing was said about: {left:#?}"));
         }
@@ -187,7 +188,7 @@ impl Play {
             ["tls", client] => self.party(client).client.start_tls(),
             ["disconnect", client] => drop(self.parties.remove(*client)),
             ["quiet", client] => {
-                let left = self.party(client).left_over();
+                let left = self.party(client).left_over()?;
                 if !left.is_empty() {
                     return Err(format!("there is more: {left:#?}"));
                 }

@@ -112,8 +112,21 @@ fn terminated(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 pub fn typed(value: &[u8]) -> (String, Option<String>, Vec<(String, String)>) {
     let value = terminated(value);
     let HeaderValue::ContentType(found) = MessageStream::new(&value).parse_content_type() else { return Default::default() };
-    let parameters = found.attributes().unwrap_or_default().iter().map(|a| (a.name.to_string(), a.value.to_string())).collect();
+    let parameters = found.attributes().unwrap_or_default().iter().map(|a| (as_spelled(&value, &a.name), a.value.to_string())).collect();
     (found.ctype().trim().to_lowercase(), found.subtype().map(|s| s.trim().to_lowercase()), parameters)
+}
+
+/// Parameters of a value up to this many bytes are told as they are spelled; of a longer one in lower case.
+const LONGEST_SPELLED: usize = 4_096;
+
+/// The name of a parameter as the value spells it: mail-parser gives it in lower case.
+fn as_spelled(value: &[u8], name: &str) -> String {
+    let text = if value.len() <= LONGEST_SPELLED { std::str::from_utf8(value).unwrap_or_default() } else { "" };
+    let lower = text.to_ascii_lowercase();
+    let begins = |at: usize| lower.get(..at).is_some_and(|before| before.ends_with([';', ' ', '\t', '\n']));
+    let ends = |at: usize| lower.get(at + name.len()..).is_some_and(|after| after.trim_start().starts_with(['=', '*']));
+    let found = lower.match_indices(name).map(|(at, _)| at).find(|at| begins(*at) && ends(*at));
+    found.and_then(|at| text.get(at..at + name.len())).unwrap_or(name).to_owned()
 }
 
 /// The addresses of a field. Text that is no address is shown as one, so that nothing is hidden.
