@@ -25,7 +25,7 @@ impl Answer {
 /// Sends a request: method, path, header fields, body.
 pub fn request(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(server).expect("the server accepts");
-    stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a time-out can be set");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
