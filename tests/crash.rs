@@ -28,7 +28,7 @@ fn text(writer: usize, number: usize) -> String {
 fn append(writer: usize, number: usize) -> Element {
     let body = Element::new("MIME").with("type", "text").with("subtype", "plain").text(text(writer, number));
     let email = Element::new("EMail").child(Element::new("Subject").text(format!("{writer}/{number}"))).child(body);
-    let flags = if number % 2 == 0 { "Seen" } else { "Flagged" };
+    let flags = if number.is_multiple_of(2) { "Seen" } else { "Flagged" };
     Element::new("messageAppend").with("targetMailbox", "Box").with("flags", flags).with("report", "uid").child(email)
 }
 

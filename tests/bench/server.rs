@@ -13,8 +13,6 @@ pub struct Server {
     process: Option<Child>,
     /// Where XIMSS is spoken in clear text.
     pub ximss: SocketAddr,
-    /// Where it is spoken with TLS.
-    pub ximss_tls: SocketAddr,
 }
 
 fn free_port() -> SocketAddr {
@@ -25,14 +23,14 @@ impl Server {
     /// A server with its data in `directory`; not started.
     pub fn new(directory: &Path) -> Self {
         std::fs::create_dir_all(directory).expect("the directory can be made");
-        let (ximss, ximss_tls) = (free_port(), free_port());
+        let ximss = free_port();
         let config = format!(
-            "data_dir = {:?}\ndomain = \"bench.test\"\n[listen]\nximss = [\"{ximss}\"]\nximss_tls = [\"{ximss_tls}\"]\nhttp = []\nhttps = []\nsmtp = []\n\
+            "data_dir = {:?}\ndomain = \"bench.test\"\n[listen]\nximss = [\"{ximss}\"]\nximss_tls = []\nhttp = []\nhttps = []\nsmtp = []\n\
              submission = []\nsubmissions = []\nsip = []\n[limits]\nsessions_per_address = 50000\nsessions_per_account = 50000\nidle_time = 36000\n",
             directory.join("data")
         );
         std::fs::write(directory.join("posthouse.toml"), config).expect("the configuration can be written");
-        Self { directory: directory.to_owned(), process: None, ximss, ximss_tls }
+        Self { directory: directory.to_owned(), process: None, ximss }
     }
 
     fn command(&self) -> Command {

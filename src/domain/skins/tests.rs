@@ -1,3 +1,5 @@
+//! Skins of a data directory over the built-in one: what is found where, and what may not be named.
+
 use super::*;
 use sha2::{Digest, Sha256};
 
