@@ -14,7 +14,7 @@ use super::supervise::{Background, every};
 use super::{first_admin, metrics, notify};
 use crate::domain::house::House;
 use crate::domain::sessions::End;
-use crate::domain::{queue, sweeper};
+use crate::domain::{indexer, queue, sweeper};
 use crate::proto::http::server::{self, WebServer, WebSettings};
 use crate::proto::net::listener::{self, Doors};
 use crate::proto::net::tls::Certificates;
@@ -240,6 +240,8 @@ fn begin_background(house: &Arc<House>, certificates: &Certificates) -> Backgrou
     let mut background = Background::default();
     let worker = house.clone();
     background.keep("queue", move || queue::run(worker.clone()));
+    let indexed = house.clone();
+    background.keep("indexer", move || indexer::run(indexed.clone()));
     let store = house.store.clone();
     background.keep("sweeper", move || {
         let store = store.clone();

@@ -75,10 +75,12 @@ pub async fn index(store: &Store, mailbox: MailboxId) -> Outcome<()> {
 
 /// The next messages to be indexed, at most a segment's.
 fn not_indexed(tx: &dyn Read, mailbox: MailboxId) -> Outcome<Vec<(Uid, BlobId)>> {
-    let (from, mut next) = (search::indexed_till(tx, mailbox)?, Vec::new());
-    if mailboxes::get(tx, mailbox)?.is_none() {
+    let mut next = Vec::new();
+    // Most mailboxes are too small for a segment: their counters say so.
+    if mailboxes::get(tx, mailbox)?.is_none() || (mailboxes::state(tx, mailbox)?.messages as usize) < MESSAGES {
         return Ok(next);
     }
+    let from = search::indexed_till(tx, mailbox)?;
     ledger::visit(tx, mailbox, from, &mut |row| {
         next.push((row.uid, row.blob));
         Ok(if next.len() < MESSAGES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })

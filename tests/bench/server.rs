@@ -100,6 +100,16 @@ impl Server {
         fields[11..13].iter().map(|n| n.parse::<f64>().expect("ticks are numbers")).sum::<f64>() * 10.0
     }
 
+    /// Waits until it has nothing to do any more.
+    #[allow(clippy::disallowed_methods)] // there is nothing to wait for but time: the server does not say that it rests
+    pub fn wait_until_quiet(&self) {
+        let mut before = f64::MIN;
+        while self.processor_time() - before > 20.0 {
+            before = self.processor_time();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     /// Bytes it has sent to the disk so far.
     pub fn bytes_written(&self) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).expect("the kernel tells of writing");

@@ -15,24 +15,36 @@ fn server(name: &str, accounts: usize) -> Server {
 
 /// A logged-in client with its INBOX open, as mail programs sit there all day.
 fn listening(server: &Server, account: usize) -> Client {
-    let mut client = Client::login(server.ximss, &format!("u{account}@bench.test"));
+    open_inbox(Client::login(server.ximss, &format!("u{account}@bench.test")))
+}
+
+fn open_inbox(mut client: Client) -> Client {
     client.ask("<folderOpen folder=\"INBOX\" sortField=\"INTERNALDATE\"><field>Subject</field></folderOpen>");
     client
 }
 
-/// Memory of sessions that sit there with an open folder.
+/// Memory of sessions that sit there with an open folder, in clear text and over TLS.
 pub fn idle() {
     let (accounts, most) = (50, size("POSTHOUSE_BENCH_SESSIONS", 2_000));
     let mut server = server("idle", accounts);
-    server.stop();
-    server.start();
-    drop(listening(&server, 0));
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    let before = server.memory();
-    let all: Vec<Client> = (0..most).map(|n| listening(&server, n % accounts)).collect();
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    row(&format!("memory of one of {most} idle sessions with an open folder"), "KB", vec![(server.memory() - before) / most as f64]);
-    drop(all);
+    for tls in [false, true] {
+        server.stop();
+        server.start();
+        let open = |account: usize| {
+            let account = format!("u{account}@bench.test");
+            let client = if tls { Client::login_with_tls(server.ximss_tls, &account) } else { Client::login(server.ximss, &account) };
+            open_inbox(client)
+        };
+        let first: Vec<Client> = (0..200).map(|n| open(n % accounts)).collect();
+        server.wait_until_quiet();
+        let before = server.memory();
+        let all: Vec<Client> = (0..most).map(|n| open(n % accounts)).collect();
+        server.wait_until_quiet();
+        let how = if tls { "over TLS" } else { "in clear text" };
+        let each = (server.memory() - before) / most as f64;
+        row(&format!("memory of one of {most} idle sessions {how}, folder open"), "KB", vec![each]);
+        drop((first, all));
+    }
     server.stop();
 }
 
