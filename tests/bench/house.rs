@@ -8,6 +8,8 @@
 #![allow(clippy::disallowed_methods, reason = "what is measured is how things are after a while of quiet")]
 
 mod appends;
+#[path = "../support/certificate.rs"]
+mod certificate;
 mod client;
 mod folders;
 mod mail;

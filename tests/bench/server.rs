@@ -13,6 +13,8 @@ pub struct Server {
     process: Option<Child>,
     /// Where XIMSS is spoken in clear text.
     pub ximss: SocketAddr,
+    /// Where it is spoken over TLS.
+    pub ximss_tls: SocketAddr,
 }
 
 fn free_port() -> SocketAddr {
@@ -23,14 +25,14 @@ impl Server {
     /// A server with its data in `directory`; not started.
     pub fn new(directory: &Path) -> Self {
         std::fs::create_dir_all(directory).expect("the directory can be made");
-        let ximss = free_port();
+        let (ximss, ximss_tls) = (free_port(), free_port());
         let config = format!(
-            "data_dir = {:?}\ndomain = \"bench.test\"\n[listen]\nximss = [\"{ximss}\"]\nximss_tls = []\nhttp = []\nhttps = []\nsmtp = []\n\
+            "data_dir = {:?}\ndomain = \"bench.test\"\n[listen]\nximss = [\"{ximss}\"]\nximss_tls = [\"{ximss_tls}\"]\nhttp = []\nhttps = []\nsmtp = []\n\
              submission = []\nsubmissions = []\nsip = []\n[limits]\nsessions_per_address = 50000\nsessions_per_account = 50000\nidle_time = 36000\n",
             directory.join("data")
         );
         std::fs::write(directory.join("posthouse.toml"), config).expect("the configuration can be written");
-        Self { directory: directory.to_owned(), process: None, ximss }
+        Self { directory: directory.to_owned(), process: None, ximss, ximss_tls }
     }
 
     fn command(&self) -> Command {
@@ -101,7 +103,6 @@ impl Server {
     }
 
     /// Waits until it has nothing to do any more.
-    #[allow(clippy::disallowed_methods)] // there is nothing to wait for but time: the server does not say that it rests
     pub fn wait_until_quiet(&self) {
         let mut before = f64::MIN;
         while self.processor_time() - before > 20.0 {

@@ -5,7 +5,6 @@ use posthouse::xml::{Element, write};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a client waits for the next byte before it takes the server for dead. A guard, not a measure.
