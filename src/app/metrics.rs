@@ -1,6 +1,7 @@
 //! What the server counts, as text for Prometheus. Counters are kept from the start; gauges are read when asked for.
 
 use crate::domain::house::House;
+use crate::proto::ximss::measures;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,7 @@ fn recorder() -> &'static PrometheusHandle {
         let _ = metrics::set_global_recorder(recorder);
         metrics::describe_gauge!("posthouse_sessions", "Sessions that are logged in.");
         metrics::describe_counter!("posthouse_connections_refused", "Connections past the limit of their address.");
+        measures::describe();
         handle
     })
 }

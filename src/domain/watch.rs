@@ -5,6 +5,7 @@
 //! counts as modified), and when the account itself changed. Beside the inbox a watch holds three numbers.
 //! Spec: XIMSS, "Service Operations" (alert, bye, mailboxModified).
 
+use super::settings;
 use super::tell::tell_recipient;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
@@ -26,6 +27,8 @@ pub struct AccountChanged;
 /// A session's ear on its account; dropping it ends the listening.
 pub struct Watch {
     account: AccountId,
+    /// The service whose session this is, as `AccessModes` names it.
+    service: &'static str,
     inbox: Inbox,
     /// Sessions that began before a change which ends them are ended by it.
     since: Cell<ModSeq>,
@@ -58,12 +61,12 @@ pub struct News {
 }
 
 impl Watch {
-    /// Listens from now on, for a session that was admitted at the change number `since`. `wake` is told at once: there
-    /// may be alerts waiting.
-    pub fn begin(feed: &Feed, account: AccountId, since: ModSeq, wake: Recipient<AccountChanged>) -> Self {
+    /// Listens from now on, for a session of this service that was admitted at the change number `since`. `wake` is told
+    /// at once: there may be alerts waiting.
+    pub fn begin(feed: &Feed, account: AccountId, service: &'static str, since: ModSeq, wake: Recipient<AccountChanged>) -> Self {
         tell_recipient(&wake, AccountChanged);
         let inbox = feed.listen(account, move || tell_recipient(&wake, AccountChanged));
-        Self { account, inbox, since: Cell::new(since), told: Cell::default(), look: Cell::new(Look::Account) }
+        Self { account, service, inbox, since: Cell::new(since), told: Cell::default(), look: Cell::new(Look::Account) }
     }
 
     /// The session stays although the account's sessions up to this change are ended: it is the one that ended them.
@@ -81,8 +84,13 @@ impl Watch {
         let (alerts, mut mailboxes) = self.heard_in(&drained.changes);
         let mut news = News { alerts, ..News::default() };
         if look > Look::No {
-            let (account, since, told, all) = (self.account, self.since.get(), self.told.get(), look == Look::All);
-            let asked = store.read(move |tx| found_in_store(tx, account, since, told, all)).await;
+            let (account, service, told, all) = (self.account, self.service, self.told.get(), look == Look::All);
+            let since = self.since.get();
+            let asked = store.read(move |tx| {
+                let ended = has_ended(tx, account, service, since)?;
+                if ended { Ok(News { ended, ..News::default() }) } else { waiting(tx, account, told, all) }
+            });
+            let asked = asked.await;
             let found = asked.inspect_err(|_| self.look.set(look))?;
             mailboxes.extend(found.mailboxes);
             news = News { ended: found.ended, alerts: both(news.alerts, found.alerts), ..news };
@@ -117,16 +125,20 @@ fn both(some: Vec<Alert>, others: Vec<Alert>) -> Vec<Alert> {
     by_change.into_values().collect()
 }
 
-fn found_in_store(tx: &dyn Read, account: AccountId, since: ModSeq, told: ModSeq, all: bool) -> Outcome<News> {
-    let state = match accounts::state(tx, account) {
-        Err(fault) if fault == Fault::no_account() => return Ok(News { ended: true, ..News::default() }),
-        other => other?,
-    };
-    let mailboxes = match all {
-        true => mailboxes::names(tx, account)?.into_iter().filter(|(_, entry)| entry.mailbox.is_some()).map(|(name, _)| name).collect(),
-        false => BTreeSet::new(),
-    };
-    Ok(News { ended: state.sessions_from > since, alerts: accounts::alerts(tx, account, told)?, mailboxes })
+/// True where whoever was admitted at `since` would not be admitted any more.
+fn has_ended(tx: &dyn Read, account: AccountId, service: &str, since: ModSeq) -> Outcome<bool> {
+    match accounts::get(tx, account) {
+        Err(fault) if fault == Fault::no_account() => Ok(true),
+        Err(fault) => Err(fault),
+        Ok(record) => Ok(!settings::may_use(&record, service) || accounts::state(tx, account)?.sessions_from > since),
+    }
+}
+
+/// What the store has for a session: alerts nobody has confirmed and, where all may have changed, every mailbox.
+fn waiting(tx: &dyn Read, account: AccountId, told: ModSeq, all: bool) -> Outcome<News> {
+    let names = if all { mailboxes::names(tx, account)? } else { Vec::new() };
+    let mailboxes = names.into_iter().filter(|(_, entry)| entry.mailbox.is_some()).map(|(name, _)| name).collect();
+    Ok(News { ended: false, alerts: accounts::alerts(tx, account, told)?, mailboxes })
 }
 
 #[cfg(test)]
@@ -154,7 +166,7 @@ mod tests {
 
     async fn watch(store: &Store, account: AccountId) -> Watch {
         let since = store.read(move |tx| Ok(accounts::state(tx, account)?.modseq)).await.unwrap();
-        Watch::begin(store.feed(), account, since, Sleeper(Arc::default()).start().recipient())
+        Watch::begin(store.feed(), account, "XIMSS", since, Sleeper(Arc::default()).start().recipient())
     }
 
     async fn alert(store: &Store, account: AccountId, text: &'static str) {
@@ -227,8 +239,15 @@ mod tests {
             mine.stay(change);
             assert!(!mine.news(&store, false).await.unwrap().ended);
             assert!(other.news(&store, false).await.unwrap().ended);
-            let late = Watch::begin(store.feed(), alice, ModSeq(change.0 - 1), Sleeper(Arc::default()).start().recipient());
+            let late = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(change.0 - 1), Sleeper(Arc::default()).start().recipient());
             assert!(late.news(&store, false).await.unwrap().ended, "admitted by a password that no longer holds");
+            let modes = |modes: &str| vec![("AccessModes".to_owned(), modes.to_owned())];
+            let without = modes("Mail,IMAP");
+            store.write(move |tx| crate::domain::accounts::set_settings(tx, alice, &without)).await.unwrap();
+            assert!(mine.news(&store, false).await.unwrap().ended);
+            let with = modes("Mail,XIMSS");
+            store.write(move |tx| crate::domain::accounts::set_settings(tx, alice, &with)).await.unwrap();
+            assert!(!mine.news(&store, false).await.unwrap().ended);
             store.write(move |tx| accounts::remove(tx, alice)).await.unwrap();
             assert!(mine.news(&store, false).await.unwrap().ended);
         });
@@ -241,7 +260,7 @@ mod tests {
             let alice = new_account(&store, "alice@example.test").await.account;
             let woken = Arc::new(AtomicUsize::new(0));
             let sleeper = Sleeper(woken.clone()).start();
-            let watch = Watch::begin(store.feed(), alice, ModSeq(0), sleeper.clone().recipient());
+            let watch = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(0), sleeper.clone().recipient());
             alert(&store, alice, "a").await;
             alert(&store, alice, "b").await;
             // Answered behind the wake-ups that are under way.

@@ -21,6 +21,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// The service of `AccessModes` that lets an account have sessions here.
+pub const SERVICE: &str = "XIMSS";
 /// The most folders a session may have open.
 const MOST_FOLDERS: usize = 64;
 
@@ -204,7 +206,7 @@ impl Desk {
     /// Somebody has logged in: from now on the session hears what happens to the account. Refused once it has ended.
     pub fn begin(&self, login: Login, preferences: Preferences) -> Outcome<()> {
         let (session, account) = (self.session()?, login.caller.account);
-        let watch = Watch::begin(self.house.store.feed(), account, login.since, session.recipient());
+        let watch = Watch::begin(self.house.store.feed(), account, SERVICE, login.since, session.recipient());
         *self.watch.borrow_mut() = Some(Rc::new(watch));
         *self.login.borrow_mut() = Some(Rc::new(login));
         self.set_preferences(preferences);

@@ -11,7 +11,7 @@ use crate::format::sasl::Mechanism;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::DomainName;
 use crate::model::time::Timestamp;
-use crate::proto::ximss::desk::{self, After, Exchange};
+use crate::proto::ximss::desk::{self, After, Exchange, SERVICE};
 use crate::proto::ximss::form::session::session_message;
 use crate::proto::ximss::request::{Cx, Phase, Request};
 use crate::xml::{Arg, Attr, Element, FromAttr};
@@ -24,9 +24,6 @@ const AUTH_DATA: Attr<String> = Attr::new("authData", "the name of the user; wit
 const PASSWORD: Attr<String> = Attr::new("password", "the password, without a method only");
 const VERSION: Attr<Version> = Attr::new("version", "the protocol version the client was made for; 5.4 if missing");
 const VALUE: Attr<AuthValue> = Attr::new("value", "data of the mechanism in base64; * ends the login");
-
-/// The service of `AccessModes` that lets an account log in here.
-const SERVICE: &str = "XIMSS";
 
 /// A protocol version. What follows the second number does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
