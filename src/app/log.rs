@@ -20,7 +20,9 @@ pub fn start(least: Level) {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(Lines { journal });
-    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(least));
+    // What the libraries have to tell of their own accord is of interest when something is wrong.
+    let usual = Targets::new().with_default(Level::WARN).with_target("posthouse", least);
+    let filter = wanted.unwrap_or(usual);
     // In a process that logs already, as tests do, that log stays.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     std::panic::set_hook(Box::new(panicked));

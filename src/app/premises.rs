@@ -11,7 +11,7 @@ use crate::domain::house::House;
 use crate::store::{Options, Store};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +74,7 @@ impl Premises {
         let path = config.data_dir.clone();
         // Nothing else runs on this thread yet, so it may wait for the disk.
         let store = Store::open(&path, &Options::default(), say_repairing())?;
+        give_to_owner(&path);
         let house = Arc::new(House::new(config.settings(), store).map_err(|e| Problem::new(e, "allow the process more threads"))?);
         accounts::ensure_main_domain(&house.store, &config.domain).await?;
         Ok(Self { house, lock })
@@ -83,6 +84,18 @@ impl Premises {
     pub async fn leave(self) {
         self.house.store.close().await;
         drop(self.lock);
+    }
+}
+
+/// What root made in the data directory of somebody else is handed to that owner: else the server could not use it.
+fn give_to_owner(data: &Path) {
+    let Ok(owner) = fs::metadata(data) else { return };
+    for name in [LOCK, "posthouse.redb"] {
+        let path = data.join(name);
+        if fs::metadata(&path).is_ok_and(|file| file.uid() != owner.uid()) {
+            // Only root may do this, and only root has made such files.
+            let _ = chown(&path, Some(owner.uid()), Some(owner.gid()));
+        }
     }
 }
 
@@ -141,6 +154,10 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for _ in 0..2 {
             assert_eq!(runtime.block_on(visit()), [config.domain.clone()]);
+        }
+        for name in [LOCK, "posthouse.redb"] {
+            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
         }
     }
 

@@ -9,6 +9,7 @@ use super::workers::Workers;
 use super::writer::{self, Order, Request, WriteTx};
 use crate::model::fault::{Fault, Outcome};
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{Semaphore, oneshot};
@@ -73,6 +74,8 @@ impl Store {
     /// Opens the store in `directory`, making it if it is not there. Blocks; `repairing` hears how far a repair after a kill is.
     pub fn open(directory: &Path, options: &Options, repairing: impl Fn(f64) + Send + Sync + 'static) -> Result<Self, StoreError> {
         let path = directory.join("posthouse.redb");
+        // Before the engine makes it, so that nobody else can ever read it. A file that cannot be opened is its to report.
+        let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let opened = RedbEngine::open(&path, options.cache, repairing);
         let engine = opened.map_err(|e| match e {
             redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
