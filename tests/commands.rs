@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,10 @@ struct Place {
     ximss: SocketAddr,
 }
 
+/// A port that was free a moment ago, on an address that no other test process uses.
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    TcpListener::bind((Ipv4Addr::new(127, 251, high, low | 1), 0)).unwrap().local_addr().unwrap()
 }
 
 impl Place {
@@ -243,8 +245,16 @@ fn the_first_server_makes_an_administrator() {
 #[test]
 fn signals_reload_and_stop() {
     let place = Place::new();
+    place.done(&["account", "add", "alice@example.test", "--password-stdin"], "secret\n");
     let mut server = place.serve();
     assert_eq!(server.state().trim(), "READY=1");
+    let mut alice = TcpStream::connect(place.ximss).unwrap();
+    alice.write_all(b"<login id=\"1\" authData=\"alice@example.test\" password=\"secret\"/>\0<noop id=\"2\"/>\0").unwrap();
+    let mut heard = Vec::new();
+    let mut from_server = BufReader::new(alice);
+    while !text(&heard).contains("id=\"2\"") {
+        assert!(from_server.read_until(0, &mut heard).unwrap() > 0, "{}", text(&heard));
+    }
     assert!(place.greeting().starts_with("<response"), "{}", place.greeting());
     place.configure("[limits]\nidle_tyme = 5\n");
     server.signal("HUP");
@@ -255,15 +265,14 @@ fn signals_reload_and_stop() {
     place.configure("[auth]\nclear_text = \"never\"\n");
     server.signal("HUP");
     server.logs("have been read again");
-    let (mut state, mut client) = (String::new(), TcpStream::connect(place.ximss).unwrap());
-    client.write_all(b"<noop id=\"1\"/>\0").unwrap();
+    let mut state = String::new();
     server.signal("INT");
     while state != "STOPPING=1" {
         state = server.state().trim().to_owned();
     }
-    let mut rest = Vec::new();
-    // A connection that is cut off may be reset.
-    let _ = client.read_to_end(&mut rest);
+    from_server.read_to_end(&mut heard).unwrap();
+    let heard = text(&heard);
+    assert!(heard.contains("<session ") && heard.contains("<alert ") && heard.trim_end_matches('\0').ends_with("<bye/>"), "{heard}");
     server.stop(&place);
 }
 

@@ -45,6 +45,7 @@ impl Problem {
             io::ErrorKind::NotFound => "check the path",
             io::ErrorKind::PermissionDenied => "check its owner and mode, or run as another user",
             io::ErrorKind::StorageFull => "make room on the disk",
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => "check the path",
             _ => "check the file system",
         };
         Self::new(format_args!("cannot {doing} {}: {}", path.display(), cause(error)), to_do)
@@ -76,7 +77,12 @@ impl std::error::Error for Problem {}
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
+        if fault.text.contains(": ") {
+            // It says already what would be right.
+            return Self::plain(fault.text);
+        }
         let to_do = match fault.number {
+            501 => "nothing was changed",
             510 => "check the name",
             511 => "choose another name, or change what is there",
             512 => "raise the limit or make room",

@@ -90,12 +90,32 @@ pub struct Server {
     premises: Premises,
     config: Config,
     addresses: Addresses,
+    fittings: Fittings,
+}
+
+/// What works in the house.
+struct Fittings {
     certificates: Certificates,
     doors: Doors,
     web: WebServer,
     admin: AdminSocket,
     arbiters: Vec<Arbiter>,
     _background: Background,
+}
+
+impl Fittings {
+    async fn of(house: &Arc<House>, config: &Config, sockets: Sockets, addresses: &Addresses) -> Done<Self> {
+        let certificates = load_certificates(config)?;
+        first_admin::ensure(house, config).await?;
+        let arbiters = (0..cores()).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>();
+        let arbiters = arbiters.map_err(|e| Problem::new(e, "allow the process more threads"))?;
+        let doors = Doors::new(house.clone(), arbiters.iter().map(Arbiter::handle).collect());
+        let web = open_doors(&doors, sockets, &certificates, web_settings(config, addresses));
+        let web = web.map_err(|e| Problem::new(e, "correct the configuration, or allow the process more open files and threads"))?;
+        let admin = AdminSocket::open(&config.data_dir, Rc::new(Backend::new(house.clone())))?;
+        let background = begin_background(house, &certificates);
+        Ok(Self { certificates, doors, web, admin, arbiters, _background: background })
+    }
 }
 
 impl Server {
@@ -106,16 +126,14 @@ impl Server {
         let sockets = Sockets::bind(&config.listen)?;
         let addresses = Addresses::of(&sockets);
         let premises = Premises::enter(config, lock).await?;
-        let certificates = load_certificates(config)?;
-        first_admin::ensure(&premises.house, config).await?;
-        let arbiters = (0..cores()).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>();
-        let arbiters = arbiters.map_err(|e| Problem::new(e, "allow the process more threads"))?;
-        let doors = Doors::new(premises.house.clone(), arbiters.iter().map(Arbiter::handle).collect());
-        let web = open_doors(&doors, sockets, &certificates, web_settings(config, &addresses));
-        let web = web.map_err(|e| Problem::new(e, "correct the configuration, or allow the process more open files and threads"))?;
-        let admin = AdminSocket::open(&config.data_dir, Rc::new(Backend::new(premises.house.clone())))?;
-        let background = begin_background(&premises.house, &certificates);
-        Ok(Self { premises, config: config.clone(), addresses, certificates, doors, web, admin, arbiters, _background: background })
+        match Fittings::of(&premises.house, config, sockets, &addresses).await {
+            Ok(fittings) => Ok(Self { premises, config: config.clone(), addresses, fittings }),
+            Err(problem) => {
+                // The store is closed in order, whatever keeps the server from starting.
+                premises.leave().await;
+                Err(problem)
+            }
+        }
     }
 
     /// Where it listens.
@@ -144,7 +162,7 @@ impl Server {
         let Config { data_dir, domain, listen, .. } = old.clone();
         self.config = Config { data_dir, domain, listen, ..config };
         self.house().reload(self.config.settings());
-        match self.certificates.reload() {
+        match self.fittings.certificates.reload() {
             Ok(()) => tracing::info!("configuration and certificates have been read again"),
             Err(error) => tracing::error!("the certificate in use stays: {error}"),
         }
@@ -152,8 +170,9 @@ impl Server {
 
     /// Ends the server: no new clients, a goodbye to those who are there, a store that is closed in order.
     pub async fn stop(self) {
-        self.doors.close();
-        self.admin.close();
+        let Fittings { doors, admin, web, arbiters, .. } = self.fittings;
+        doors.close();
+        admin.close();
         let house = &self.premises.house;
         house.sessions.end(None, End::ShuttingDown);
         let gone = async {
@@ -163,16 +182,16 @@ impl Server {
             // What the sessions said last is on its way out until their connections are gone as well; connections
             // without a session have nothing to say.
             let mut before = usize::MAX;
-            while self.doors.connections() < before {
-                before = self.doors.connections();
+            while doors.connections() < before {
+                before = doors.connections();
                 tokio::time::sleep(LOOK).await;
             }
         };
         let gone = tokio::time::timeout(WAIT_FOR_SESSIONS, gone);
-        if tokio::join!(gone, self.web.stop()).0.is_err() {
+        if tokio::join!(gone, web.stop()).0.is_err() {
             tracing::warn!(sessions = house.sessions.count(), "some sessions did not end in time and are cut off");
         }
-        for arbiter in &self.arbiters {
+        for arbiter in &arbiters {
             arbiter.stop();
         }
         self.premises.leave().await;
@@ -272,7 +291,12 @@ pub fn serve(sources: &Sources, loaded: &Loaded) -> Done {
         let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let mut server = Server::start(&loaded.config).await?;
+        let mut server = tokio::select! {
+            started = Server::start(&loaded.config) => started?,
+            // Before it serves anybody there is nothing to end in order.
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        };
         let addresses = server.addresses();
         tracing::info!(domain = %loaded.config.domain, data = %loaded.config.data_dir.display(), ?addresses, "version {} is ready", env!("CARGO_PKG_VERSION"));
         // Whoever started the server may not be listening.
@@ -342,5 +366,39 @@ impl InProcess {
         drop(self.stop);
         // A panic of the server has been logged; whoever stops it has no use for it.
         let _ = self.thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpStream;
+
+    fn config(folder: &tempfile::TempDir, ximss: SocketAddr) -> Config {
+        let mut config = Config::built_in();
+        config.data_dir = folder.path().to_owned();
+        config.domain = "example.test".parse().unwrap();
+        config.listen = Listen { ximss: vec![ximss], ..Listen::default() };
+        config
+    }
+
+    #[test]
+    fn servers_start_and_stop_in_a_process_and_release_what_they_held() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let first = InProcess::start(config(&folders[0], any)).unwrap();
+        let here = first.addresses.ximss[0];
+        assert!(InProcess::start(config(&folders[1], here)).is_err_and(|e| e.to_string().contains("listen.ximss")));
+        assert!(InProcess::start(config(&folders[0], any)).is_err_and(|e| e.to_string().contains("in use by serve")));
+        let second = InProcess::start(config(&folders[1], any)).unwrap();
+        let mut client = TcpStream::connect(here).unwrap();
+        client.write_all(b"<noop id=\"1\"/>\0").unwrap();
+        let mut answer = [0; 9];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"<response");
+        first.stop();
+        second.stop();
+        InProcess::start(config(&folders[0], here)).unwrap().stop();
     }
 }
