@@ -98,12 +98,14 @@ pub fn raw_text(value: &[u8]) -> String {
     text.split(['\r', '\n']).map(|line| line.trim_start_matches('\t')).collect::<String>().trim().to_owned()
 }
 
-/// mail-parser reads a value up to its line break; a header that was cut off has none.
+/// A value as mail-parser wants it: with its line break, which a header that was cut off has not, and in UTF-8. Bytes
+/// that are none are of an older charset, most likely a western one.
 fn terminated(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    if value.ends_with(b"\n") {
+    let is_utf8 = std::str::from_utf8(value).is_ok();
+    if value.ends_with(b"\n") && is_utf8 {
         return value.into();
     }
-    let mut whole = value.to_vec();
+    let mut whole = if is_utf8 { value.to_vec() } else { super::structure::decode_charset(value, None).into_bytes() };
     whole.extend_from_slice(b"\r\n");
     whole.into()
 }
@@ -334,6 +336,13 @@ mod tests {
     const HEADER: &[u8] = b"From: \"Mr. Sender.\" <user1@example.com>\r\nTo: user2@example.com (My Friend),\r\n =?iso-8859-1?Q?=4Eot=20A=20Friend?= <user3@example.com>\r\n\
         Date: Mon, 10 Apr 2006 13:15:48 -0700\r\nSubject: It's 1:15PM now, the meeting\r\n has started!\r\nX-Priority: 1 (High)\r\nMessage-ID: <a@b>\r\n\
         X-Telnum: +1 555 1;type=WORK, 22\r\n\r\nbody";
+
+    #[test]
+    fn raw_bytes_of_an_older_charset_are_read() {
+        assert_eq!(text(b" Gr\xfc\xdfe\r\n"), "Gr\u{fc}\u{df}e");
+        assert_eq!(parse_addresses(b" J\xfcrgen <j@example.com>")[0].name.as_deref(), Some("J\u{fc}rgen"));
+        assert_eq!(typed(b" text/plain; name=\"\xe4.txt\"\r\n").2, [("name".to_owned(), "\u{e4}.txt".to_owned())]);
+    }
 
     #[test]
     fn fields_are_decoded_by_category() {
