@@ -253,20 +253,19 @@ impl<'a> Reader<'a> {
         number(token).map(Value::Number).ok_or_else(|| self.wrong("a number is incorrect"))
     }
 
+    /// An address, in the one spelling of its kind: `[::0]` and `[::]` are the same.
     fn address(&mut self) -> Outcome<Value> {
-        let start = self.at;
         let wrong = |reader: &Self| reader.wrong("a network address is incorrect");
         if !self.take('[') {
             return Err(wrong(self));
         }
-        let ip = self.take_while(|c| c.is_ascii_hexdigit() || ".:".contains(c));
-        if ip.parse::<IpAddr>().is_err() || !self.take(']') {
-            return Err(wrong(self));
+        let ip = self.take_while(|c| c.is_ascii_hexdigit() || ".:".contains(c)).parse::<IpAddr>();
+        let (Ok(ip), true) = (ip, self.take(']')) else { return Err(wrong(self)) };
+        if !self.take(':') {
+            return Ok(Value::NetAddress(format!("[{ip}]")));
         }
-        if self.take(':') && self.take_while(|c| c.is_ascii_digit()).parse::<u16>().is_err() {
-            return Err(wrong(self));
-        }
-        Ok(Value::NetAddress(self.text.get(start..self.at).unwrap_or_default().to_owned()))
+        let port = self.take_while(|c| c.is_ascii_digit()).parse::<u16>().map_err(|_| wrong(self))?;
+        Ok(Value::NetAddress(format!("[{ip}]:{port}")))
     }
 
     fn xml(&mut self) -> Outcome<Value> {

@@ -19,7 +19,11 @@ fn again<T: FromStr + Display + PartialEq + Debug>(text: &str) {
 
 fuzz_target!(|texts: (&str, &str)| {
     let (text, other) = texts;
-    again::<MailboxPath>(text);
+    if let Ok(path) = text.parse::<MailboxPath>() {
+        // That only a folder is meant is no part of the name.
+        let read = path.to_string().parse::<MailboxPath>().expect("a name is read again");
+        assert_eq!((read.owner, read.name), (path.owner, path.name));
+    }
     again::<Address>(text);
     again::<DomainName>(text);
     again::<AccountRef>(text);
