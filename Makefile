@@ -6,7 +6,7 @@ UNITS   ?= $(PREFIX)/lib/systemd/system
 SYSTEM  ?= $(PREFIX)/lib
 STATIC  := x86_64-unknown-linux-gnu
 FUZZ    := tests/fuzz
-SECONDS ?= 60
+FUZZ_SECONDS ?= 60
 # Debian's package tool, with root's rights where we have not got them.
 APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
@@ -29,11 +29,13 @@ check: tools ## formatting, lints, dependencies, the systemd unit
 bench: tools ## speed and memory, against the targets
 	$(CARGO) bench --locked
 
-fuzz: tools ## every fuzz target for $(SECONDS) seconds
+fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
 	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
-	  echo "== $$target"; \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(SECONDS) -rss_limit_mb=2048 || exit 1; \
+	  echo "== $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
+	  seeds=; test $$target != mime || seeds=tests/corpus; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ) $$target $(FUZZ)/corpus/$$target $$seeds -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 || exit 1; \
 	done
 
 docs: build ## the reference, the sample configuration and the code's own pages, in $(TARGET)/doc

@@ -36,7 +36,12 @@ fuzz_target!(|raw: &[u8]| {
     let _ = search::body_contains(raw, "e");
     let _ = search::header_contains(raw, "e");
     let own = MailAddress { name: None, address: "me@example.org".into() };
-    let settings =
-        ReplySettings { own: vec![own.address.clone()], from: own, reply_header: "On ^T^N ^F wrote:".into(), reply_quote: ">".into(), size_limit: None };
+    let settings = ReplySettings {
+        own: vec![own.address.clone()],
+        from: own,
+        reply_header: "On ^T^N ^F wrote:".into(),
+        reply_quote: ">".into(),
+        size_limit: None,
+    };
     let _ = reply::compose(raw, &root, None, true, &settings);
 });
