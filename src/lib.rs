@@ -34,7 +34,7 @@
 //! - How a request travels: `proto::ximss::tcp`, `session`, `request`, one of `ops`, then the `domain` function it calls.
 //! - How mail is delivered: `proto::ximss::ops::sending`, `domain::delivery`, `store::messages`, `store::feed`,
 //!   `domain::folder::view`.
-//! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::run`].
+//! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::serve`], [`app::run`].
 //! - What is on disk: `store::tables`, one page, with the order of keys.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 

@@ -7,7 +7,7 @@ use super::cli::{AccountCommand, Cli, Command, ConfigCommand, DomainCommand};
 use super::config::{self, Config, Loaded};
 use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
-use super::{export, import, ops, password, run};
+use super::{export, import, ops, password, serve};
 use crate::domain::auth::generate_password;
 use serde_json::json;
 use std::io::{self, Write};
@@ -28,7 +28,7 @@ pub fn run(cli: &Cli) -> Done {
     let sources = cli.sources();
     let loaded = config::load(&sources)?;
     match &cli.command {
-        Command::Serve => run::serve(&sources, &loaded),
+        Command::Serve => serve::run(&sources, &loaded),
         Command::Config(ConfigCommand::Show { .. }) => say(&config::show::effective(&loaded)),
         Command::Config(ConfigCommand::Check) => check(&loaded),
         Command::Account(command) => with_office(&loaded.config, "account", async |office| account(command, office).await),

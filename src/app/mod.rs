@@ -1,7 +1,7 @@
-//! [4] The app: reads what it is told, opens the store, runs the server or one command, and ends in order.
+//! The app, floor 4: reads what it is told, opens the store, runs the server or one command, and ends in order.
 //!
-//! Imports everything; nothing imports it. `cli` reads the command line, `config` the configuration. `run` runs the
-//! server; every other command (`commands`) asks through `admin` whoever holds the store: the running server, or the
+//! Imports everything; nothing imports it. `cli` reads the command line, `config` the configuration. `serve` runs the
+//! server (`run`); every other command (`commands`) asks through `admin` whoever holds the store: the running server, or the
 //! command itself, which opens the `premises`. `backend` does what they ask.
 
 pub mod admin;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod export;
 pub mod first_admin;
 pub mod import;
+pub mod in_process;
 pub mod log;
 pub mod metrics;
 pub mod notify;
@@ -20,4 +21,5 @@ pub mod password;
 pub mod premises;
 pub mod problem;
 pub mod run;
+pub mod serve;
 pub mod supervise;

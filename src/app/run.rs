@@ -1,13 +1,12 @@
 //! The server's life: lock, listeners, store, doors, and the end in order.
 //!
 //! Every listener is bound before anything else is begun, so that a port that is taken is told at once. Clients that
-//! come while the store opens wait at the door. `Server` can be started in any process: `serve` runs one until a signal
-//! comes, `InProcess` runs one for tests.
+//! come while the store opens wait at the door. `serve` runs a server until a signal comes, `in_process` one inside a test.
 
 use super::admin::client::Agent;
 use super::admin::server::AdminSocket;
 use super::backend::Backend;
-use super::config::{Config, Listen, Loaded, Sources, load};
+use super::config::{Config, Listen};
 use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
 use super::supervise::{Background, every};
@@ -19,12 +18,10 @@ use crate::proto::http::server::{self, WebServer, WebSettings};
 use crate::proto::net::listener::{self, Doors};
 use crate::proto::net::tls::Certificates;
 use actix::Arbiter;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a server waits for another process to let go of the data directory: a command, or a server that ends.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(10);
@@ -280,125 +277,4 @@ fn begin_background(house: &Arc<House>, certificates: &Certificates) -> Backgrou
     let store = house.store.clone();
     background.keep("watchdog", move || notify::watch(store.clone()));
     background
-}
-
-/// `posthouse serve`: runs a server until SIGTERM or Ctrl-C.
-pub fn serve(sources: &Sources, loaded: &Loaded) -> Done {
-    actix::System::new().block_on(async {
-        let system = |e: std::io::Error| Problem::new(e, "check what the system allows the process");
-        // Listening for signals begins before the start, so that none is lost.
-        let mut hang_up = signal(SignalKind::hangup()).map_err(system)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let mut server = tokio::select! {
-            started = Server::start(&loaded.config) => started?,
-            // Before it serves anybody there is nothing to end in order.
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-        };
-        let addresses = server.addresses();
-        tracing::info!(domain = %loaded.config.domain, data = %loaded.config.data_dir.display(), ?addresses, "version {} is ready", env!("CARGO_PKG_VERSION"));
-        // Whoever started the server may not be listening.
-        let _ = writeln!(std::io::stdout(), "posthouse ready").and_then(|()| std::io::stdout().flush());
-        notify::ready();
-        loop {
-            tokio::select! {
-                _ = hang_up.recv() => {
-                    notify::reloading();
-                    match load(sources) {
-                        Ok(loaded) => {
-                            loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-                            server.reload(loaded.config);
-                        }
-                        Err(problem) => tracing::error!("the configuration in use stays: {problem}"),
-                    }
-                    notify::ready();
-                }
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-            }
-        }
-        notify::stopping();
-        tracing::info!("stopping");
-        server.stop().await;
-        tracing::info!("stopped");
-        Ok(())
-    })
-}
-
-/// A server in a thread of this process, for tests.
-pub struct InProcess {
-    /// Where it listens.
-    pub addresses: Addresses,
-    /// What all of it shares.
-    pub house: Arc<House>,
-    stop: tokio::sync::oneshot::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl InProcess {
-    /// Starts a server; returns when every listener accepts. Port 0 in the configuration stands for any free port.
-    pub fn start(config: Config) -> Done<Self> {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (started, start) = std::sync::mpsc::channel();
-        let thread = std::thread::Builder::new().name("server".into()).spawn(move || {
-            actix::System::new().block_on(async {
-                match Server::start(&config).await {
-                    Ok(server) => {
-                        // If the one who started it is gone, so is the sender of the stop.
-                        let _ = started.send(Ok((server.addresses().clone(), server.house().clone())));
-                        let _ = stopped.await;
-                        server.stop().await;
-                    }
-                    Err(problem) => drop(started.send(Err(problem))),
-                }
-            });
-        });
-        let thread = thread.map_err(|e| Problem::new(e, "allow the process more threads"))?;
-        let ended = |_| Problem::new("the server's thread has ended", "look into the log");
-        let (addresses, house) = start.recv().map_err(ended)??;
-        Ok(Self { addresses, house, stop, thread })
-    }
-
-    /// Stops it, as SIGTERM would, and waits for its end.
-    pub fn stop(self) {
-        drop(self.stop);
-        // A panic of the server has been logged; whoever stops it has no use for it.
-        let _ = self.thread.join();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::net::TcpStream;
-
-    fn config(folder: &tempfile::TempDir, ximss: SocketAddr) -> Config {
-        let mut config = Config::built_in();
-        config.data_dir = folder.path().to_owned();
-        config.domain = "example.test".parse().unwrap();
-        config.listen = Listen { ximss: vec![ximss], ..Listen::default() };
-        config
-    }
-
-    #[test]
-    fn servers_start_and_stop_in_a_process_and_release_what_they_held() {
-        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let first = InProcess::start(config(&folders[0], any)).unwrap();
-        let here = first.addresses.ximss[0];
-        assert!(InProcess::start(config(&folders[1], here)).is_err_and(|e| e.to_string().contains("listen.ximss")));
-        assert!(InProcess::start(config(&folders[0], any)).is_err_and(|e| e.to_string().contains("in use by serve")));
-        let second = InProcess::start(config(&folders[1], any)).unwrap();
-        let mut client = TcpStream::connect(here).unwrap();
-        client.write_all(b"<noop id=\"1\"/>\0").unwrap();
-        let mut answer = [0; 9];
-        client.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"<response");
-        first.stop();
-        second.stop();
-        InProcess::start(config(&folders[0], here)).unwrap().stop();
-    }
 }
