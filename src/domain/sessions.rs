@@ -79,7 +79,7 @@ type Digested = [u8; 32];
 
 #[derive(Default)]
 struct Live {
-    by_id: HashMap<Digested, Reach>,
+    by_id: HashMap<Digested, Box<Reach>>,
     per_account: HashMap<AccountId, usize>,
 }
 
@@ -122,7 +122,7 @@ impl Sessions {
                 return Err(Fault::state("too many sessions of this account"));
             }
             *count += 1;
-            live.by_id.insert(digest, reach);
+            live.by_id.insert(digest, Box::new(reach));
             Ok(Registration { id: digest, account, sessions: self.clone() })
         })
     }
@@ -130,7 +130,7 @@ impl Sessions {
     /// The session of an ID.
     pub fn find(&self, id: &str) -> Option<Reach> {
         let digest = digest(id);
-        self.with(|live| live.by_id.get(&digest).cloned())
+        self.with(|live| live.by_id.get(&digest).map(|reach| Reach::clone(reach)))
     }
 
     /// How many there are.
