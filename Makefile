@@ -2,7 +2,6 @@
 
 CARGO   ?= cargo
 PREFIX  ?= /usr/local
-UNITS   ?= $(PREFIX)/lib/systemd/system
 SYSTEM  ?= $(PREFIX)/lib
 STATIC  := x86_64-unknown-linux-gnu
 FUZZ    := tests/fuzz
@@ -10,6 +9,7 @@ FUZZ_SECONDS ?= 60
 # Debian's package tool, with root's rights where we have not got them.
 APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
+BUILT    = $(shell ls -t $(TARGET)/$(STATIC)/release/posthouse $(TARGET)/release/posthouse 2>/dev/null | head -n 1)
 
 .PHONY: run test check bench fuzz docs build static install tools
 
@@ -54,11 +54,12 @@ static: tools ## a binary without any library of the system
 	@ls -l $(TARGET)/$(STATIC)/release/posthouse
 
 install: ## the binary that was built last, and what systemd needs, below $(DESTDIR)
-	@test -x $(TARGET)/$(STATIC)/release/posthouse -o -x $(TARGET)/release/posthouse || { echo "nothing is built: make build or make static" >&2; exit 1; }
-	install -Dm755 "$$(ls -t $(TARGET)/$(STATIC)/release/posthouse $(TARGET)/release/posthouse 2>/dev/null | head -n 1)" $(DESTDIR)$(PREFIX)/bin/posthouse
-	install -d $(DESTDIR)$(UNITS)
-	sed 's#/usr/bin/posthouse#$(PREFIX)/bin/posthouse#' systemd/posthouse.service > $(DESTDIR)$(UNITS)/posthouse.service
-	chmod 644 $(DESTDIR)$(UNITS)/posthouse.service
+	@test -x "$(BUILT)" || { echo "nothing is built: make build or make static" >&2; exit 1; }
+	install -Dm755 "$(BUILT)" $(DESTDIR)$(PREFIX)/bin/posthouse
+	install -Dm644 systemd/posthouse.service $(DESTDIR)$(SYSTEM)/systemd/system/posthouse.service
+	sed -i 's#/usr/bin/posthouse#$(PREFIX)/bin/posthouse#' $(DESTDIR)$(SYSTEM)/systemd/system/posthouse.service
+	install -Dm644 systemd/posthouse.sysusers $(DESTDIR)$(SYSTEM)/sysusers.d/posthouse.conf
+	install -Dm644 systemd/posthouse.tmpfiles $(DESTDIR)$(SYSTEM)/tmpfiles.d/posthouse.conf
 
 tools: ## what building needs beside the Rust toolchain: a linker
 	@command -v cc >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends gcc libc6-dev; }

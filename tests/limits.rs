@@ -6,6 +6,7 @@
 mod support;
 
 use posthouse::xml::Element;
+use support::http;
 use support::server::{DOMAIN, Server, Setup};
 use support::ximss::{Client, parse};
 
@@ -168,4 +169,44 @@ fn a_long_answer_does_not_count_as_unread() {
         let reply = client.reply(&id).expect("the session lives");
         assert!(reply.ok()[0].first("EMail").unwrap().first("MIME").unwrap().body().len() == 1 << 20);
     }
+}
+
+fn upload(server: &Server, session: &str, id: &str, bytes: usize) -> u16 {
+    http::request(server.http(), "POST", &format!("/Session/{session}/UPLOAD/{id}"), &[("Content-Type", "text/plain")], &vec![b'x'; bytes])
+        .status
+}
+
+#[test]
+fn uploads_of_a_session() {
+    let server = server("[limits]\nuploads = 2\nfile_size = \"64 KiB\"");
+    let mut client = Client::connect(server.ximss());
+    let session = client.log_in(&user(), "secret").ok()[0].get("urlID").unwrap().to_owned();
+    assert_eq!(upload(&server, &session, "one", 64 << 10), 200);
+    assert_ne!(upload(&server, &session, "two", (64 << 10) + 1), 200);
+    assert_eq!(upload(&server, &session, "two", 1), 200);
+    assert_ne!(upload(&server, &session, "three", 1), 200);
+    // One that takes the place of another is none too many.
+    assert_eq!(upload(&server, &session, "one", 2), 200);
+    let sizes: Vec<String> = client.ask("<listUploaded/>").ok().iter().map(|file| file.get("size").unwrap().to_owned()).collect();
+    assert_eq!(sizes, ["2", "1"]);
+}
+
+#[test]
+fn the_size_of_a_mail() {
+    let server = server("[limits]\nmail_size = \"64 KiB\"");
+    let mut client = Client::login(server.ximss(), &user(), "secret");
+    // Header, empty line and text together: as many bytes of text fit as the rest leaves room for.
+    let append = |bytes: usize| {
+        let text = Element::new("MIME").with("type", "text").with("subtype", "plain").text("x".repeat(70) + &"\nx".repeat(bytes));
+        Element::new("messageAppend").with("targetMailbox", "Notes").child(Element::new("EMail").child(text))
+    };
+    client.ask(r#"<folderOpen folder="F" mailbox="Notes"><field>SIZE</field></folderOpen>"#).ok();
+    client.call(append(1)).ok();
+    client.ask(r#"<folderSync folder="F"/>"#).ok();
+    let row = client.ask(r#"<folderBrowse folder="F"><index>0</index></folderBrowse>"#).ok().remove(0);
+    let rest: usize = row.first("SIZE").unwrap().body().parse::<usize>().unwrap() - 3;
+    let most = ((64 << 10) - rest) / 3;
+    client.call(append(most)).ok();
+    assert_eq!(client.call(append(most + 1)).refusal(), Some(("512", "message is too large")));
+    client.ask("<noop/>").ok();
 }
