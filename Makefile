@@ -27,7 +27,7 @@ check: tools ## formatting, lints, dependencies, the systemd unit
 	systemd-analyze security --offline=true --threshold=20 --no-pager systemd/posthouse.service
 
 bench: tools ## speed and memory, against the targets
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench house
 
 fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
@@ -38,10 +38,10 @@ fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 || exit 1; \
 	done
 
-docs: build ## the reference, the sample configuration and the code's own pages, in $(TARGET)/doc
+docs: tools ## the reference, the sample configuration and the code's own pages, in $(TARGET)/doc
 	$(CARGO) doc --locked --no-deps --quiet
-	$(TARGET)/release/posthouse ops --markdown > $(TARGET)/doc/operations.md
-	$(TARGET)/release/posthouse config show --defaults > $(TARGET)/doc/posthouse.toml
+	$(CARGO) run --locked --quiet -- ops --markdown > $(TARGET)/doc/operations.md
+	$(CARGO) run --locked --quiet -- config show --defaults > $(TARGET)/doc/posthouse.toml
 	@echo "$(TARGET)/doc: operations.md, posthouse.toml, posthouse/index.html"
 
 build: tools ## the binary, in $(TARGET)/release
