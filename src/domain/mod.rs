@@ -1,4 +1,4 @@
-//! [2] Actors and decisions: who may do what, what follows from what.
+//! Floor 2. Actors and decisions: who may do what, what follows from what.
 //!
 //! Imports `model`, `format` and `store`. Knows no XML, no socket, no HTTP. Decisions are plain functions over a
 //! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).

@@ -1,4 +1,4 @@
-//! [1] Standard shapes to and from the model, pure: bytes and values in, bytes and values out.
+//! Floor 1. Standard shapes to and from the model, pure: bytes and values in, bytes and values out.
 //!
 //! Imports `model` and the parsers' crates. Knows no store, no XIMSS and no clock.
 pub mod mime;

@@ -1,4 +1,4 @@
-//! [0] Plain values: what the house talks about, without bytes on a wire or on a disk.
+//! Floor 0. Plain values: what the house talks about, without bytes on a wire or on a disk.
 //!
 //! Imports nothing of the house. Everything here is `Send`, cheap to clone and free of I/O.
 

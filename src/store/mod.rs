@@ -1,4 +1,4 @@
-//! [1] The store: the only floor that names redb.
+//! Floor 1. The store: the only floor that names redb.
 //!
 //! Imports `model`. Typed questions are plain functions over a transaction; they neither await nor send.
 //! One writer thread commits in groups (`writer`), two readers answer questions (`workers`), and after a commit,

@@ -1,4 +1,4 @@
-//! [1] XML: the small tree that every message is, read and written within limits, and typed attributes.
+//! Floor 1. XML: the small tree that every message is, read and written within limits, and typed attributes.
 //!
 //! Imports `model::fault` only. Knows no operation and no socket. `frame` and `read` take bytes from strangers:
 //! whatever they are given, they answer with a value or a `Fault`.
