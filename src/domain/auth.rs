@@ -3,18 +3,20 @@
 //!
 //! Verifying gives a `Verified`, which `admit` turns into a login in one transaction: it looks once more whether the
 //! account is there and its password still the same, uses up a recovery code, and notes the time. `conversation` leads
-//! through a SASL mechanism. Passwords are verified on the thread for keys.
+//! through a SASL mechanism, `nonce` takes what a client has computed from a nonce it was given before. Passwords that are
+//! shown are verified on the thread for keys, proofs at once.
 //! Spec: XIMSS, "Login Operations"; contract: the limits on failed logins.
 
 pub mod conversation;
+pub mod nonce;
 
 use super::access::Caller;
 use super::house::{ClearText, House, Settings};
 use super::preferences::Preferences;
 use super::recovery;
 use super::settings;
-use super::throttle::{self, Flow, Gauge, Purpose, Throttle};
-use crate::format::sasl::verifiers;
+use super::throttle::{self, Flow, Gauge, Purpose, Throttle, Verdict};
+use crate::format::sasl::{Mechanism, verifiers};
 use crate::model::credential::CredentialRecord;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::ModSeq;
@@ -24,7 +26,7 @@ use crate::store::accounts::{self, AccountRecord, Attempt};
 use crate::store::{Read, WriteTx};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// What a password is given for.
@@ -131,18 +133,8 @@ fn gauges(house: &House, claim: &Claim, own: Option<Flow>) -> [Gauge; 2] {
     [house.throttle.name(Purpose::Login, &name, own.unwrap_or(flow)), Throttle::address(Purpose::Login, claim.from, flow)]
 }
 
-/// What verifying came to.
-enum Verdict {
-    /// It is the owner.
-    Right(Verified),
-    /// It is not; the answer is to take so long.
-    Wrong(Duration),
-    /// It was not looked at: too many have failed.
-    Refused(Fault),
-}
-
 /// Checks, verifies and counts in one go on the thread for keys.
-async fn judge<F>(house: &Arc<House>, gauges: [Gauge; 2], verify: F) -> Outcome<Verdict>
+async fn judge<F>(house: &Arc<House>, gauges: [Gauge; 2], verify: F) -> Outcome<Verdict<Verified>>
 where
     F: FnOnce() -> Option<Verified> + Send + 'static,
 {
@@ -157,10 +149,10 @@ where
 }
 
 /// Turns a verdict into the answer, which for failures takes its time. Noting the failure falls into that time.
-async fn answer(house: &House, verdict: Verdict, known: Option<Caller>, from: IpAddr) -> Outcome<Verified> {
+async fn answer<T>(house: &House, verdict: Verdict<T>, known: Option<Caller>, from: IpAddr) -> Outcome<T> {
     let start = tokio::time::Instant::now();
     let (fault, pause) = match verdict {
-        Verdict::Right(verified) => return Ok(verified),
+        Verdict::Right(right) => return Ok(right),
         Verdict::Refused(fault) => (fault, throttle::LONGEST),
         Verdict::Wrong(pause) => {
             metrics::counter!("posthouse_failed_logins").increment(1);
@@ -208,6 +200,25 @@ pub async fn verify_password(house: &Arc<House>, claim: &Claim, password: Zeroiz
     answer(house, verdict, caller, claim.from).await
 }
 
+/// Verifies what proves the password without showing it. `check` is given what is kept of the account's password, nothing
+/// where there is no such account, does the same work in both cases, and gives what a right proof is answered with.
+async fn verify_proof<T>(
+    house: &House,
+    claim: &Claim,
+    check: impl FnOnce(Option<&CredentialRecord>) -> Option<T>,
+) -> Outcome<(Verified, T)> {
+    let LookedUp { known, .. } = looked_up(house, claim).await?;
+    let gauges = gauges(house, claim, known.as_ref().and_then(|known| known.flow));
+    let caller = known.as_ref().map(|known| known.caller.clone());
+    let verify = || {
+        let proved = check(known.as_ref().and_then(|known| known.credential.as_ref()));
+        let Known { caller, since, .. } = known?;
+        Some((Verified { caller, since, code: None }, proved?))
+    };
+    let verdict = house.throttle.judge(&gauges, Instant::now(), verify);
+    answer(house, verdict, caller, claim.from).await
+}
+
 /// Makes a login of somebody verified, and notes it with the account. `service`: what it is for, as the setting
 /// `AccessModes` calls it.
 pub async fn admit(house: &House, verified: Verified, from: IpAddr, service: &'static str) -> Outcome<Admitted> {
@@ -234,6 +245,18 @@ pub fn takes_clear_text(settings: &Settings, secure: bool, from: IpAddr) -> bool
             ClearText::Loopback => from.to_canonical().is_loopback(),
             ClearText::Always => true,
         }
+}
+
+/// The mechanisms that a connection is offered; `clear_text`: passwords may cross it as they are.
+pub fn offered(settings: &Settings, clear_text: bool) -> impl Iterator<Item = Mechanism> + use<> {
+    let legacy = settings.legacy_mechanisms;
+    Mechanism::ALL.into_iter().filter(move |m| (legacy || !m.is_legacy()) && (clear_text || !m.shows_password()))
+}
+
+/// The mechanism that a client asks for by name; refused where it is not offered.
+pub fn mechanism(settings: &Settings, clear_text: bool, name: &str) -> Outcome<Mechanism> {
+    let mechanism = Mechanism::named(name).filter(|m| settings.legacy_mechanisms || !m.is_legacy()).ok_or_else(Fault::unsupported)?;
+    if mechanism.shows_password() && !clear_text { Err(Fault::insecure()) } else { Ok(mechanism) }
 }
 
 /// A password that nobody guesses: 100 random bits in groups that can be typed.

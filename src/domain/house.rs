@@ -1,5 +1,6 @@
 //! `House`: what every session and front end of one server shares. Made once by the app floor.
 
+use super::auth::nonce::Nonces;
 use super::sessions::Sessions;
 use super::throttle::Throttle;
 use crate::model::limits::Limits;
@@ -48,12 +49,15 @@ pub struct House {
     pub keys: Workers,
     /// Counts failed logins.
     pub throttle: Throttle,
+    /// Nonces for logging in.
+    pub nonces: Nonces,
     /// Where what is due in the queue is worked off: told when something was queued.
     pub queue_wake: Arc<tokio::sync::Notify>,
 }
 
 impl House {
-    /// A house over a store. Starts the thread that derives keys; fails where the system gives no thread.
+    /// A house over a store. Starts the thread that derives keys; fails where the system gives no thread or no random
+    /// numbers.
     pub fn new(settings: Settings, store: Store) -> std::io::Result<Self> {
         Ok(Self {
             settings: RwLock::new(Arc::new(settings)),
@@ -61,6 +65,7 @@ impl House {
             sessions: Sessions::default(),
             keys: Workers::start("keys", 1, 256)?,
             throttle: Throttle::default(),
+            nonces: Nonces::new().map_err(std::io::Error::other)?,
             queue_wake: Arc::default(),
         })
     }

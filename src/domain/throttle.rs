@@ -32,10 +32,24 @@ pub enum Purpose {
 }
 
 /// A network: one address of IPv4, or the part of an IPv6 address that one customer has to himself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Network {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Network {
+    /// One address.
     V4(Ipv4Addr),
+    /// The first 64 bits of one.
     V6([u16; 4]),
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,10 +93,23 @@ struct Counter {
     refuses: bool,
 }
 
+type Counters = HashMap<(Purpose, Whom), Counter>;
+
+/// What verifying came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<T> {
+    /// It is the owner.
+    Right(T),
+    /// It is not; the answer is to take so long.
+    Wrong(Duration),
+    /// It was not looked at: too many have failed.
+    Refused(Fault),
+}
+
 /// The counters.
 #[derive(Default)]
 pub struct Throttle {
-    counters: Mutex<HashMap<(Purpose, Whom), Counter>>,
+    counters: Mutex<Counters>,
     names: RandomState,
 }
 
@@ -94,46 +121,31 @@ impl Throttle {
 
     /// The gauge of a network address.
     pub fn address(purpose: Purpose, address: IpAddr, flow: Flow) -> Gauge {
-        let network = match address.to_canonical() {
-            IpAddr::V4(address) => Network::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Network::V6([a, b, c, d])
-            }
-        };
-        Gauge { purpose, whom: Whom::Network(network), flow }
+        Gauge { purpose, whom: Whom::Network(address.into()), flow }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Purpose, Whom), Counter>> {
+    fn lock(&self) -> MutexGuard<'_, Counters> {
         // A panic while the lock was held cannot leave the map half changed: each change is one insertion or removal.
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses whom there were too many failures of.
     pub fn check(&self, gauges: &[Gauge], now: Instant) -> Outcome<()> {
-        let counters = self.lock();
-        let refused = gauges.iter().any(|g| counters.get(&(g.purpose, g.whom)).is_some_and(|c| c.refuses && now < c.until));
-        if refused { Err(Fault::too_many_attempts()) } else { Ok(()) }
+        check(&self.lock(), gauges, now)
     }
 
     /// Counts a failure and says how long the answer to it takes.
     pub fn count(&self, gauges: &[Gauge], now: Instant) -> Duration {
+        count(&mut self.lock(), gauges, now)
+    }
+
+    /// Checks, verifies and counts a failure, all in one. For what is verified in microseconds.
+    pub fn judge<T>(&self, gauges: &[Gauge], now: Instant, verify: impl FnOnce() -> Option<T>) -> Verdict<T> {
         let mut counters = self.lock();
-        let mut worst = 0;
-        for gauge in gauges {
-            make_room(&mut counters, now);
-            let counter =
-                counters.entry((gauge.purpose, gauge.whom)).or_insert(Counter { failures: 0, since: now, until: now, refuses: false });
-            if now >= counter.until {
-                *counter = Counter { failures: 0, since: now, until: now + gauge.flow.within, refuses: false };
-            }
-            counter.failures = counter.failures.saturating_add(1);
-            if counter.failures >= gauge.flow.most && !counter.refuses {
-                *counter = Counter { until: now + gauge.flow.within, refuses: true, ..*counter };
-            }
-            worst = worst.max(counter.failures);
+        if let Err(fault) = check(&counters, gauges, now) {
+            return Verdict::Refused(fault);
         }
-        STEP.saturating_mul(worst).min(LONGEST)
+        verify().map_or_else(|| Verdict::Wrong(count(&mut counters, gauges, now)), Verdict::Right)
     }
 
     /// Checks and counts in one step, for what is counted whether or not it succeeds.
@@ -144,8 +156,31 @@ impl Throttle {
     }
 }
 
+fn check(counters: &Counters, gauges: &[Gauge], now: Instant) -> Outcome<()> {
+    let refused = gauges.iter().any(|g| counters.get(&(g.purpose, g.whom)).is_some_and(|c| c.refuses && now < c.until));
+    if refused { Err(Fault::too_many_attempts()) } else { Ok(()) }
+}
+
+fn count(counters: &mut Counters, gauges: &[Gauge], now: Instant) -> Duration {
+    let mut worst = 0;
+    for gauge in gauges {
+        make_room(counters, now);
+        let counter =
+            counters.entry((gauge.purpose, gauge.whom)).or_insert(Counter { failures: 0, since: now, until: now, refuses: false });
+        if now >= counter.until {
+            *counter = Counter { failures: 0, since: now, until: now + gauge.flow.within, refuses: false };
+        }
+        counter.failures = counter.failures.saturating_add(1);
+        if counter.failures >= gauge.flow.most && !counter.refuses {
+            *counter = Counter { until: now + gauge.flow.within, refuses: true, ..*counter };
+        }
+        worst = worst.max(counter.failures);
+    }
+    STEP.saturating_mul(worst).min(LONGEST)
+}
+
 /// Forgets what has passed; where that is not enough, a quarter of the rest, beginning with what holds back least.
-fn make_room(counters: &mut HashMap<(Purpose, Whom), Counter>, now: Instant) {
+fn make_room(counters: &mut Counters, now: Instant) {
     if counters.len() < MOST {
         return;
     }

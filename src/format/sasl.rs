@@ -2,8 +2,11 @@
 //!
 //! A mechanism never learns whether an account exists: it names a user and what is to be checked, and for SCRAM it is
 //! given verifiers, which for an unknown user are made up (`scram::made_up`). So every user goes through the same steps.
-//! Spec: RFC 4422; PLAIN is RFC 4616, LOGIN draft-murchison-sasl-login, SCRAM-SHA-256 RFC 5802 and RFC 7677.
+//! Spec: RFC 4422; PLAIN is RFC 4616, LOGIN draft-murchison-sasl-login, SCRAM-SHA-256 RFC 5802 and RFC 7677, CRAM-MD5
+//! RFC 2195, DIGEST-MD5 RFC 2831.
 
+pub mod cram;
+pub mod digest;
 pub mod scram;
 pub mod verifiers;
 
@@ -20,11 +23,15 @@ pub enum Mechanism {
     Login,
     /// A proof of the password that does not show it.
     ScramSha256,
+    /// A proof by MD5, for clients that know nothing better.
+    CramMd5,
+    /// Another, in which the server proves itself too.
+    DigestMd5,
 }
 
 impl Mechanism {
     /// All, the best first.
-    pub const ALL: [Self; 3] = [Self::ScramSha256, Self::Plain, Self::Login];
+    pub const ALL: [Self; 5] = [Self::ScramSha256, Self::DigestMd5, Self::CramMd5, Self::Plain, Self::Login];
 
     /// The registered name.
     pub const fn name(self) -> &'static str {
@@ -32,7 +39,14 @@ impl Mechanism {
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::DigestMd5 => "DIGEST-MD5",
         }
+    }
+
+    /// True for what is offered only where the configuration says so.
+    pub const fn is_legacy(self) -> bool {
+        matches!(self, Self::CramMd5 | Self::DigestMd5)
     }
 
     /// The mechanism of a name, in whatever case.
@@ -63,6 +77,22 @@ impl fmt::Debug for NameAndPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NameAndPassword").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The bytes of exactly `2 * N` hexadecimal digits, in whatever case.
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let bytes = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
@@ -158,6 +188,16 @@ mod tests {
     #[test]
     fn names_are_found_in_any_case() {
         assert_eq!(Mechanism::named("scram-sha-256"), Some(Mechanism::ScramSha256));
-        assert_eq!(Mechanism::named("CRAM-MD5"), None);
+        assert_eq!(Mechanism::named("CRAM-MD5"), Some(Mechanism::CramMd5));
+        assert_eq!(["EXTERNAL", "GSSAPI", "NTLM", "ANONYMOUS", ""].map(Mechanism::named), [None; 5]);
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_read_back() {
+        assert_eq!(hex(&[0, 9, 0xaf, 255]), "0009afff");
+        assert_eq!(from_hex::<4>("0009AfFf"), Some([0, 9, 0xaf, 255]));
+        for bad in ["", "0009af", "0009aff", "0009afff00", "0009af\u{e4}", "0009a+ff"] {
+            assert_eq!(from_hex::<4>(bad), None, "{bad}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use std::fmt;
 pub struct CredentialRecord {
     /// When the password was set.
     pub set: Timestamp,
-    /// Verifiers of the account's password: at most one of each kind.
+    /// Verifiers of the account's password: one of each kind at most, but for `DigestHa1`, which is there once for each
+    /// way in which clients spell the name and encode the text.
     pub verifiers: Vec<Verifier>,
     /// Secrets of single devices and programs, each good for itself only.
     pub devices: Vec<DeviceSecret>,
@@ -30,6 +31,16 @@ impl CredentialRecord {
     pub fn scram_sha256(&self) -> Option<&ScramVerifier> {
         self.verifiers.iter().find_map(|v| if let Verifier::ScramSha256(scram) = v { Some(scram) } else { None })
     }
+
+    /// What CRAM-MD5 and nonce login need.
+    pub fn cram_md5(&self) -> Option<&HmacMd5Key> {
+        self.verifiers.iter().find_map(|v| if let Verifier::CramMd5(key) = v { Some(key) } else { None })
+    }
+
+    /// What DIGEST-MD5 needs: each is as good as the others.
+    pub fn digest_ha1(&self) -> impl Iterator<Item = &[u8; 16]> {
+        self.verifiers.iter().filter_map(|v| if let Verifier::DigestHa1 { ha1, .. } = v { Some(ha1) } else { None })
+    }
 }
 
 /// What recognises a secret by one mechanism.
@@ -39,14 +50,9 @@ pub enum Verifier {
     Argon2id(String),
     /// SCRAM-SHA-256 (RFC 7677).
     ScramSha256(ScramVerifier),
-    /// CRAM-MD5 (RFC 2195): MD5's states after the inner and the outer key block of HMAC.
-    CramMd5 {
-        /// After the key block with the inner padding.
-        inner: [u8; 16],
-        /// After the key block with the outer padding.
-        outer: [u8; 16],
-    },
-    /// HTTP Digest and DIGEST-MD5: the hash of name, realm and password (RFC 7616 3.4.2).
+    /// CRAM-MD5 (RFC 2195).
+    CramMd5(HmacMd5Key),
+    /// DIGEST-MD5: the hash of name, realm and password (RFC 2831 2.1.2.1).
     DigestHa1 {
         /// The realm.
         realm: String,
@@ -60,9 +66,25 @@ impl fmt::Debug for Verifier {
         f.write_str(match self {
             Self::Argon2id(_) => "Argon2id",
             Self::ScramSha256(_) => "ScramSha256",
-            Self::CramMd5 { .. } => "CramMd5",
+            Self::CramMd5(_) => "CramMd5",
             Self::DigestHa1 { .. } => "DigestHa1",
         })
+    }
+}
+
+/// A key of HMAC-MD5 as it is used: MD5's states after the inner and the outer key block (RFC 2104 4). The password cannot
+/// be read from it.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HmacMd5Key {
+    /// After the key block with the inner padding.
+    pub inner: [u8; 16],
+    /// After the key block with the outer padding.
+    pub outer: [u8; 16],
+}
+
+impl fmt::Debug for HmacMd5Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HmacMd5Key")
     }
 }
 
@@ -127,7 +149,7 @@ mod tests {
             verifiers: vec![
                 Verifier::Argon2id("$argon2id$deadbeef".into()),
                 Verifier::ScramSha256(scram.clone()),
-                Verifier::CramMd5 { inner: [204; 16], outer: [205; 16] },
+                Verifier::CramMd5(HmacMd5Key { inner: [204; 16], outer: [205; 16] }),
                 Verifier::DigestHa1 { realm: "example.test".into(), ha1: [206; 16] },
             ],
             devices: vec![DeviceSecret { label: "phone".into(), created: Timestamp(2), verifier: Verifier::ScramSha256(scram) }],

@@ -4,7 +4,7 @@ use super::conversation::{Conversation, Step};
 use super::*;
 use crate::domain::accounts::{NewAccount, create_with_password, ensure_main_domain, remove, set_password, set_settings};
 use crate::domain::recovery::recover;
-use crate::format::sasl::{Mechanism, verifiers::scram_sha256};
+use crate::format::sasl::{Mechanism, hex, verifiers::scram_sha256};
 use crate::model::ids::{AccountId, Uid};
 use crate::model::limits::Limits;
 use crate::model::names::MailboxName;
@@ -15,11 +15,17 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 const ALICE: &str = "alice@example.test";
 
 /// Runs a scene in a house where Alice's password is `secret`; three failed logins are borne.
 fn scene<F: Future<Output = ()>>(play: impl FnOnce(Arc<House>, AccountId) -> F) {
+    scene_with(|settings| settings, play);
+}
+
+/// The same with other settings, which hold when the password is set.
+pub(super) fn scene_with<F: Future<Output = ()>>(change: impl FnOnce(Settings) -> Settings, play: impl FnOnce(Arc<House>, AccountId) -> F) {
     actix::System::new().block_on(async {
         let settings = Settings {
             domain: "example.test".parse().unwrap(),
@@ -29,7 +35,7 @@ fn scene<F: Future<Output = ()>>(play: impl FnOnce(Arc<House>, AccountId) -> F) 
             limits: Limits { failed_logins: 3, ..Limits::default() },
             data: "/nonexistent".into(),
         };
-        let house = Arc::new(House::new(settings, Store::in_memory()).unwrap());
+        let house = Arc::new(House::new(change(settings), Store::in_memory()).unwrap());
         ensure_main_domain(&house.store, &"example.test".parse().unwrap()).await.unwrap();
         let id = make(&house, ALICE, Some("bob@example.test")).await;
         play(house, id).await;
@@ -38,7 +44,17 @@ fn scene<F: Future<Output = ()>>(play: impl FnOnce(Arc<House>, AccountId) -> F) 
 
 async fn make(house: &House, name: &str, recovery: Option<&str>) -> AccountId {
     let new = NewAccount { recovery: recovery.map(|to| to.parse().unwrap()), ..NewAccount::named(name.parse().unwrap()) };
-    create_with_password(&house.store, &house.keys, new, Zeroizing::new("secret".into()), false).await.unwrap()
+    create_with_password(&house.store, &house.keys, new, Zeroizing::new("secret".into()), house.settings().legacy_mechanisms).await.unwrap()
+}
+
+/// HMAC-MD5 as RFC 2104 defines it.
+pub(super) fn hmac_md5(password: &str, data: &[u8]) -> Vec<u8> {
+    use md5::{Digest, Md5};
+    let mut key = if password.len() > 64 { Md5::digest(password).to_vec() } else { password.as_bytes().to_vec() };
+    key.resize(64, 0);
+    let padded = |padding: u8| key.iter().map(|byte| byte ^ padding).collect::<Vec<u8>>();
+    let inner = Md5::digest([padded(0x36).as_slice(), data].concat());
+    Md5::digest([padded(0x5c).as_slice(), inner.as_slice()].concat()).to_vec()
 }
 
 fn claim(name: &str, from: &str) -> Claim {
@@ -205,6 +221,95 @@ fn plain_and_login_show_the_password() {
         let (login, asked) = challenge(say(&house, begun(Mechanism::Login), "alice").await.unwrap());
         assert_eq!(asked, "Password:");
         assert_eq!(verified(say(&house, login, "secret").await.unwrap()), id);
+    });
+}
+
+async fn cram_md5(house: &Arc<House>, name: &str, password: &str) -> Outcome<Verified> {
+    let from = format!("192.0.2.{}", name.len()).parse().unwrap();
+    let begun = Conversation::begin(Mechanism::CramMd5, "example.test".parse().unwrap(), from);
+    let (begun, asked) = challenge(begun.take(house, None).await?);
+    assert!(asked.starts_with('<') && asked.ends_with("@example.test>"), "{asked}");
+    match say(house, begun, &format!("{name} {}", hex(&hmac_md5(password, asked.as_bytes())))).await? {
+        Step::Verified(verified) => Ok(verified),
+        Step::Challenge(..) => panic!("it has ended"),
+    }
+}
+
+/// What a client answers to a challenge of DIGEST-MD5, and what the server must say then.
+fn digest_answer(asked: &str, name: &str, realm: &str, password: &str) -> (String, String) {
+    use md5::{Digest, Md5};
+    let nonce = asked.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let hash = |text: &[u8]| hex(&Md5::digest(text));
+    let mut a1 = Md5::digest(format!("{name}:{realm}:{password}")).to_vec();
+    a1.extend(format!(":{nonce}:OA6MHXh6VqTrRk").bytes());
+    let response = |method: &str| {
+        let a2 = hash(format!("{method}:ximss/example.test").as_bytes());
+        hash(format!("{}:{nonce}:00000001:OA6MHXh6VqTrRk:auth:{a2}", hash(&a1)).as_bytes())
+    };
+    let answer = format!(
+        r#"charset=utf-8,username="{name}",realm="{realm}",nonce="{nonce}",nc=00000001,cnonce="OA6MHXh6VqTrRk",digest-uri="ximss/example.test",response={},qop=auth"#,
+        response("AUTHENTICATE")
+    );
+    (answer, format!("rspauth={}", response("")))
+}
+
+async fn digest_md5(house: &Arc<House>, name: &str, realm: &str, password: &str) -> Outcome<Verified> {
+    let from = format!("192.0.2.{}", name.len()).parse().unwrap();
+    let begun = Conversation::begin(Mechanism::DigestMd5, "example.test".parse().unwrap(), from);
+    let (begun, asked) = challenge(begun.take(house, Some(b"")).await?);
+    assert!(asked.starts_with(r#"realm="example.test",nonce=""#), "{asked}");
+    let (answer, proof) = digest_answer(&asked, name, realm, password);
+    let (proved, server) = challenge(say(house, begun, &answer).await?);
+    assert_eq!(server, proof);
+    match say(house, proved, "").await? {
+        Step::Verified(verified) => Ok(verified),
+        Step::Challenge(..) => panic!("it has ended"),
+    }
+}
+
+fn legacy(settings: Settings) -> Settings {
+    Settings { legacy_mechanisms: true, ..settings }
+}
+
+#[test]
+fn legacy_mechanisms_prove_the_password() {
+    scene_with(legacy, |house, id| async move {
+        for name in ["alice", "Alice@Example.TEST"] {
+            assert_eq!(cram_md5(&house, name, "secret").await.unwrap().caller.account, id, "{name}");
+        }
+        for name in ["alice", ALICE] {
+            assert_eq!(digest_md5(&house, name, "example.test", "secret").await.unwrap().caller.account, id, "{name}");
+        }
+        // Mechanisms that the server begins.
+        for mechanism in [Mechanism::CramMd5, Mechanism::DigestMd5] {
+            let begun = Conversation::begin(mechanism, "example.test".parse().unwrap(), "192.0.2.1".parse().unwrap());
+            assert_eq!(say(&house, begun, "alice 00").await.unwrap_err().number, 500);
+        }
+    });
+}
+
+#[test]
+fn legacy_mechanisms_refuse_everybody_else_alike() {
+    scene_with(legacy, |house, _| async move {
+        house.reload(Settings { legacy_mechanisms: false, ..(*house.settings()).clone() });
+        make(&house, "old@example.test", None).await;
+        let wrong = Fault::wrong_password();
+        for (name, password) in [("alice", "wrong"), ("nobody", "secret"), ("old", "secret"), ("no one here", "")] {
+            assert_eq!(cram_md5(&house, name, password).await.unwrap_err(), wrong, "{name}");
+            assert_eq!(digest_md5(&house, name, "example.test", password).await.unwrap_err(), wrong, "{name}");
+        }
+        assert_eq!(digest_md5(&house, "alice@", "elsewhere.test", "secret").await.unwrap_err(), wrong);
+    });
+}
+
+#[test]
+fn a_realm_is_the_domain_of_a_name_without_one() {
+    scene_with(legacy, |house, _| async move {
+        ensure_main_domain(&house.store, &"other.test".parse().unwrap()).await.unwrap();
+        let there = make(&house, "bob@other.test", None).await;
+        assert_eq!(digest_md5(&house, "bob", "other.test", "secret").await.unwrap().caller.account, there);
+        assert_eq!(digest_md5(&house, "bob@other.test", "other.test", "secret").await.unwrap().caller.account, there);
+        assert!(digest_md5(&house, "bob", "example.test", "secret").await.is_err());
     });
 }
 

@@ -1,11 +1,11 @@
 //! From a password to what is kept of it, and back to yes or no. Slow on purpose: runs on the thread for keys.
 //!
 //! Spec: RFC 9106 (Argon2id, with the parameters that suit small machines: 19 MiB, 2 passes, 1 lane), RFC 5802 3,
-//! RFC 2104 (the states of HMAC), RFC 7616 3.4.2 (HA1).
+//! RFC 2104 (the states of HMAC), RFC 2831 2.1.2.1 (HA1).
 
 use super::prepared;
 use super::scram::hmac;
-use crate::model::credential::{CredentialRecord, ScramVerifier, Verifier};
+use crate::model::credential::{CredentialRecord, HmacMd5Key, ScramVerifier, Verifier};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
@@ -41,8 +41,8 @@ pub fn derive(password: &str, of: &AccountAddress, legacy: bool, now: Timestamp)
         Verifier::ScramSha256(scram_sha256(password, random::<SALT>()?.to_vec(), ITERATIONS)),
     ];
     if legacy {
-        verifiers.push(cram_md5(password));
-        verifiers.push(digest_ha1(password, of));
+        verifiers.push(Verifier::CramMd5(cram_md5(password)));
+        verifiers.extend(digest_ha1(password, of));
     }
     Ok(CredentialRecord { set: now, verifiers, devices: Vec::new(), code: None })
 }
@@ -81,7 +81,7 @@ pub fn keyed_hash(key: &[u8; 32], data: &[u8]) -> [u8; 32] {
 }
 
 /// What CRAM-MD5 needs of a password: HMAC's key is only ever used at the start of its two hashes.
-pub fn cram_md5(password: &str) -> Verifier {
+pub fn cram_md5(password: &str) -> HmacMd5Key {
     let mut key = Zeroizing::new([0u8; 64]);
     let digest = md5::Md5::digest(password.as_bytes());
     let bytes = if password.len() > key.len() { digest.as_slice() } else { password.as_bytes() };
@@ -89,18 +89,62 @@ pub fn cram_md5(password: &str) -> Verifier {
     let state = |padding: u8| {
         let mut state = MD5_START;
         compress(&mut state, &[key.map(|byte| byte ^ padding)]);
-        let mut bytes = [0u8; 16];
-        bytes.chunks_exact_mut(4).zip(state).for_each(|(chunk, word)| chunk.copy_from_slice(&word.to_le_bytes()));
-        bytes
+        bytes_of(state)
     };
-    Verifier::CramMd5 { inner: state(0x36), outer: state(0x5c) }
+    HmacMd5Key { inner: state(0x36), outer: state(0x5c) }
 }
 
-/// What HTTP Digest and DIGEST-MD5 need of a password: the realm is the account's domain.
-pub fn digest_ha1(password: &str, of: &AccountAddress) -> Verifier {
+fn bytes_of(state: [u32; 4]) -> [u8; 16] {
+    let mut bytes = [0u8; 16];
+    bytes.chunks_exact_mut(4).zip(state).for_each(|(chunk, word)| chunk.copy_from_slice(&word.to_le_bytes()));
+    bytes
+}
+
+/// HMAC-MD5 from a stored key.
+pub(super) fn hmac_md5(key: &HmacMd5Key, data: &[u8]) -> [u8; 16] {
+    resume_md5(&key.outer, &resume_md5(&key.inner, data))
+}
+
+/// MD5 of a block that is known by the state after it, and of the data behind it (RFC 1321 3.1, 3.2).
+fn resume_md5(from: &[u8; 16], data: &[u8]) -> [u8; 16] {
+    let mut state = [0u32; 4];
+    for (word, bytes) in state.iter_mut().zip(from.chunks_exact(4)) {
+        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
+    }
+    let mut rest = [data, &[0x80]].concat();
+    rest.resize((rest.len() + 8).next_multiple_of(64) - 8, 0);
+    rest.extend_from_slice(&((64 + data.len() as u64) * 8).to_le_bytes());
+    let (blocks, _) = rest.as_chunks::<64>();
+    compress(&mut state, blocks);
+    bytes_of(state)
+}
+
+/// What DIGEST-MD5 needs of a password. The realm is the account's domain. Clients take the name with or without the
+/// domain, and encode it all in UTF-8 or, as the mechanism demands where that is possible, in Latin-1.
+pub fn digest_ha1(password: &str, of: &AccountAddress) -> Vec<Verifier> {
     let realm = of.domain.to_string();
-    let text = Zeroizing::new(format!("{}:{realm}:{password}", of.name));
-    Verifier::DigestHa1 { realm, ha1: md5::Md5::digest(text.as_bytes()).into() }
+    let mut hashes: Vec<[u8; 16]> = Vec::new();
+    for name in [of.name.to_string(), of.to_string()] {
+        for encoded in [utf8_bytes, latin1_bytes] {
+            let password = Zeroizing::new(encoded(password));
+            let text = Zeroizing::new([&encoded(&name), b":".as_slice(), &encoded(&realm), b":", &password].concat());
+            let hash = md5::Md5::digest(&text).into();
+            if !hashes.contains(&hash) {
+                hashes.push(hash);
+            }
+        }
+    }
+    hashes.into_iter().map(|ha1| Verifier::DigestHa1 { realm: realm.clone(), ha1 }).collect()
+}
+
+fn utf8_bytes(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+/// The text in Latin-1, or in UTF-8 if it has other characters.
+fn latin1_bytes(text: &str) -> Vec<u8> {
+    let encoded: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    encoded.unwrap_or_else(|| utf8_bytes(text))
 }
 
 #[cfg(test)]
@@ -137,23 +181,7 @@ mod tests {
     fn legacy_verifiers_are_kept_only_where_they_are_wanted() {
         let kinds = |legacy| format!("{:?}", derive("x", &alice(), legacy, Timestamp(0)).unwrap().verifiers);
         assert_eq!(kinds(false), "[Argon2id, ScramSha256]");
-        assert_eq!(kinds(true), "[Argon2id, ScramSha256, CramMd5, DigestHa1]");
-    }
-
-    /// HMAC-MD5 from the stored states, as CRAM-MD5 computes it.
-    fn hmac_md5(states: &Verifier, data: &[u8]) -> [u8; 16] {
-        let Verifier::CramMd5 { inner, outer } = states else { panic!("another verifier") };
-        let resume = |from: &[u8; 16], data: &[u8]| {
-            let mut state = [0u32; 4];
-            state.iter_mut().zip(from.chunks_exact(4)).for_each(|(word, b)| *word = u32::from_le_bytes(b.try_into().unwrap()));
-            let mut rest = [data, &[0x80]].concat();
-            rest.resize((rest.len() + 8).next_multiple_of(64) - 8, 0);
-            rest.extend_from_slice(&((64 + data.len() as u64) * 8).to_le_bytes());
-            rest.chunks_exact(64).for_each(|block| compress(&mut state, &[block.try_into().unwrap()]));
-            let bytes: Vec<u8> = state.iter().flat_map(|word| word.to_le_bytes()).collect();
-            <[u8; 16]>::try_from(bytes).unwrap()
-        };
-        resume(outer, &resume(inner, data))
+        assert_eq!(kinds(true), "[Argon2id, ScramSha256, CramMd5, DigestHa1, DigestHa1]");
     }
 
     /// HMAC-MD5 as RFC 2104 defines it.
@@ -186,9 +214,19 @@ mod tests {
 
     #[test]
     fn ha1_is_the_hash_of_name_realm_and_password() {
-        let address = "user@example.org".parse().unwrap();
-        let Verifier::DigestHa1 { realm, ha1 } = digest_ha1("secret", &address) else { panic!("another verifier") };
-        assert_eq!(realm, "example.org");
-        assert_eq!(ha1, <[u8; 16]>::from(md5::Md5::digest(b"user:example.org:secret")));
+        let hashes = |password: &str| -> Vec<[u8; 16]> {
+            let all = digest_ha1(password, &"user@example.org".parse().unwrap());
+            let hash = |verifier| match verifier {
+                Verifier::DigestHa1 { realm, ha1 } if realm == "example.org" => ha1,
+                other => panic!("{other:?}"),
+            };
+            all.into_iter().map(hash).collect()
+        };
+        let md5 = |text: &[u8]| <[u8; 16]>::from(md5::Md5::digest(text));
+        assert_eq!(hashes("secret"), [md5(b"user:example.org:secret"), md5(b"user@example.org:example.org:secret")]);
+        let accented = hashes("p\u{e4}ss");
+        assert_eq!(accented.len(), 4);
+        assert_eq!(accented[..2], [md5("user:example.org:p\u{e4}ss".as_bytes()), md5(b"user:example.org:p\xe4ss")]);
+        assert_eq!(hashes("\u{20ac}").len(), 2, "what Latin-1 does not have is in UTF-8 only");
     }
 }

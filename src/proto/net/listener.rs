@@ -97,6 +97,8 @@ pub struct Arrival {
     pub address: IpAddr,
     /// The address of ours it connected to.
     pub local: IpAddr,
+    /// The port of ours it connected to.
+    pub port: u16,
 }
 
 /// The loops that accept, and what they share.
@@ -219,14 +221,14 @@ impl Door {
         };
         // Without an address of our own the connection is broken already.
         let (Ok(local), Ok(stream)) = (stream.local_addr(), stream.into_std()) else { return };
-        let local = local.ip().to_canonical();
+        let (local, port) = (local.ip().to_canonical(), local.port());
         let serve = serve.clone();
         let Some(arbiter) = self.arbiters.get(self.next.fetch_add(1, Ordering::Relaxed) % self.arbiters.len()) else { return };
         // A stopped arbiter drops the client, as the server is going down then.
         arbiter.spawn_fn(move || match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => {
                 // Not an async block around it: that would have room for the future twice.
-                actix::spawn(serve(Arrival { stream, address, local }).map(move |()| drop(place)));
+                actix::spawn(serve(Arrival { stream, address, local, port }).map(move |()| drop(place)));
             }
             Err(error) => tracing::warn!(%error, "a client cannot be served"),
         });

@@ -32,6 +32,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// The address of ours it connected to.
     pub local: IpAddr,
+    /// The port of ours it connected to.
+    pub port: u16,
 }
 
 /// Who is logged in.

@@ -18,7 +18,7 @@ impl Doors {
         // In a TLS connection nothing can be said before the handshake.
         let refusal = if from_first_byte { &[] } else { REFUSAL };
         self.open(listener, refusal, move |arrival| {
-            let peer = Peer { address: arrival.address, local: arrival.local };
+            let peer = Peer { address: arrival.address, local: arrival.local, port: arrival.port };
             tcp::serve(house.clone(), arrival.stream, peer, acceptor.clone(), from_first_byte)
         })
     }
@@ -74,7 +74,7 @@ mod tests {
             let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let serving = tcp::serve(house(1), stream, Peer { address, local: address }, None, false);
+            let serving = tcp::serve(house(1), stream, Peer { address, local: address, port: 0 }, None, false);
             let size = std::mem::size_of_val(&serving);
             assert!(size <= 800, "{size} bytes for each of thousands of idle clients: box what is rare");
         });

@@ -26,7 +26,7 @@ pub(crate) struct Client {
 
 /// A client on this machine.
 pub(crate) fn peer() -> Peer {
-    Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), local: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), local: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 11024 }
 }
 
 impl Client {

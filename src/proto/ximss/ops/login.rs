@@ -1,13 +1,13 @@
-//! Logging in: by name and password, or by a SASL mechanism in several steps.
+//! Logging in: by name and password, by a SASL mechanism in several steps, or by a nonce.
 //!
 //! A step that is answered with a `challenge` gets no response; the last `auth` gets it, after the `session` message.
+//! Nonce login is for HTTP; it is taken here in the same spellings.
 //! Spec: XIMSS, "Login Operations".
 
-use super::prelogin::{DOMAIN, takes_clear_text, target_domain};
+use super::prelogin::{DOMAIN, place, takes_clear_text, target_domain};
 use crate::domain::auth::conversation::{Conversation, Step};
-use crate::domain::auth::{self, Admitted, Claim, Use, Verified};
+use crate::domain::auth::{self, Admitted, Claim, Use, Verified, nonce};
 use crate::domain::sessions::{Reach, new_id};
-use crate::format::sasl::Mechanism;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::DomainName;
 use crate::model::time::Timestamp;
@@ -20,7 +20,10 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 const METHOD: Attr<String> = Attr::new("method", "the SASL mechanism; without it: name and password in clear text");
-const AUTH_DATA: Attr<String> = Attr::new("authData", "the name of the user; with a method: its first data in base64");
+const AUTH_DATA: Attr<String> =
+    Attr::new("authData", "the name of the user; with a method: its first data in base64; with a nonce: what proves the password");
+const NONCE: Attr<String> = Attr::new("nonce", "the nonce from the features, for a login by authData alone");
+const USER_NAME: Attr<String> = Attr::new("userName", "the name of the user, with a nonce only and if authData bears none");
 const PASSWORD: Attr<String> = Attr::new("password", "the password, without a method only");
 const VERSION: Attr<Version> = Attr::new("version", "the protocol version the client was made for; 5.4 if missing");
 const VALUE: Attr<AuthValue> = Attr::new("value", "data of the mechanism in base64; * ends the login");
@@ -66,6 +69,21 @@ impl FromAttr for AuthValue {
 enum Way {
     Clear { name: Option<String>, password: Option<Zeroizing<String>> },
     Sasl { method: String, data: Option<Zeroizing<Vec<u8>>> },
+    Nonce(nonce::Shown),
+}
+
+fn way(element: &Element) -> Outcome<Way> {
+    let data = AUTH_DATA.get(element)?;
+    if let Some(nonce) = NONCE.get(element)? {
+        let auth_data = data.ok_or_else(|| Fault::missing("authData"))?;
+        return Ok(Way::Nonce(nonce::Shown { nonce, auth_data, user_name: USER_NAME.get(element)? }));
+    }
+    let Some(method) = METHOD.get(element)?.filter(|method| !method.trim().is_empty()) else {
+        return Ok(Way::Clear { name: data, password: PASSWORD.get(element)?.map(Zeroizing::new) });
+    };
+    let data = data.filter(|data| !data.trim().is_empty());
+    let decoded = data.map(|data| from_base64(&data).map(Zeroizing::new).ok_or_else(|| Fault::incorrect("authData")));
+    Ok(Way::Sasl { method, data: decoded.transpose()? })
 }
 
 pub(super) struct Login {
@@ -78,19 +96,18 @@ impl Request for Login {
     const NAME: &'static str = "login";
     const DOC: &'static str = "Authenticates the user and begins a session.";
     const PHASE: Phase = Phase::BeforeLogin;
-    const ARGS: &'static [Arg] = &[DOMAIN.optional(), METHOD.optional(), AUTH_DATA.optional(), PASSWORD.optional(), VERSION.optional()];
+    const ARGS: &'static [Arg] = &[
+        DOMAIN.optional(),
+        METHOD.optional(),
+        AUTH_DATA.optional(),
+        PASSWORD.optional(),
+        VERSION.optional(),
+        NONCE.optional(),
+        USER_NAME.optional(),
+    ];
 
     fn read(element: &Element) -> Outcome<Self> {
-        let data = AUTH_DATA.get(element)?;
-        let way = match METHOD.get(element)?.filter(|method| !method.trim().is_empty()) {
-            None => Way::Clear { name: data, password: PASSWORD.get(element)?.map(Zeroizing::new) },
-            Some(method) => {
-                let data = data.filter(|data| !data.trim().is_empty());
-                let decoded = data.map(|data| from_base64(&data).map(Zeroizing::new).ok_or_else(|| Fault::incorrect("authData")));
-                Way::Sasl { method, data: decoded.transpose()? }
-            }
-        };
-        Ok(Self { domain: DOMAIN.get(element)?, version: VERSION.get(element)?.unwrap_or(OLD), way })
+        Ok(Self { domain: DOMAIN.get(element)?, version: VERSION.get(element)?.unwrap_or(OLD), way: way(element)? })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
@@ -107,12 +124,14 @@ impl Request for Login {
                 begin_session(&cx, verified, self.version.0).await
             }
             Way::Sasl { method, data } => {
-                let mechanism = Mechanism::named(&method).ok_or_else(Fault::unsupported)?;
-                if mechanism.shows_password() && !takes_clear_text(&cx) {
-                    return Err(Fault::insecure());
-                }
+                let mechanism = auth::mechanism(&cx.house.settings(), takes_clear_text(&cx), &method)?;
                 let conversation = Conversation::begin(mechanism, target_domain(&cx, self.domain).await?, cx.desk.peer.address);
                 go_on(&cx, Box::new(conversation), self.version.0, data).await
+            }
+            Way::Nonce(shown) => {
+                let place = place(&cx, target_domain(&cx, self.domain).await?);
+                let verified = nonce::verify(&cx.house, &shown, &place, cx.desk.peer.address).await?;
+                begin_session(&cx, verified, self.version.0).await
             }
         }
     }

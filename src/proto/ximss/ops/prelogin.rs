@@ -5,9 +5,9 @@
 
 use super::login::{Auth, Login};
 use crate::domain::accounts::{self, NewAccount};
+use crate::domain::auth::{self, nonce};
+use crate::domain::recovery;
 use crate::domain::throttle::{Flow, Purpose, Throttle};
-use crate::domain::{auth, recovery};
-use crate::format::sasl::Mechanism;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{AccountRef, Address, DomainName};
 use crate::model::value::Value;
@@ -48,6 +48,11 @@ pub(super) async fn target_domain(cx: &Cx, named: Option<DomainName>) -> Outcome
     Ok(cx.desk.domain.borrow().clone())
 }
 
+/// Where nonces of this connection are given and taken.
+pub(super) fn place(cx: &Cx, domain: DomainName) -> nonce::Place {
+    nonce::Place { domain, port: cx.desk.peer.port }
+}
+
 /// What this connection counts against its network address.
 fn gauge(cx: &Cx, purpose: Purpose) -> [crate::domain::throttle::Gauge; 1] {
     [Throttle::address(purpose, cx.desk.peer.address, Flow::per_minute(cx.house.settings().limits.failed_logins))]
@@ -71,13 +76,12 @@ impl Request for ListFeatures {
         let record = cx.read(move |tx| crate::store::accounts::domain(tx, &asked)).await?.unwrap_or_default();
         let language = record.preferences.get("Language").and_then(Value::as_str).filter(|language| !language.is_empty());
         let text = |name: &str, text: &str| Element::new(name).text(text);
-        let usable = Mechanism::ALL.into_iter().filter(|mechanism| clear_text || !mechanism.shows_password());
-        let mut features = Element::new("features")
-            .child(text("domain", domain.as_str()))
-            .children(usable.map(|mechanism| text("sasl", mechanism.name())));
+        let offered = auth::offered(&cx.house.settings(), clear_text).map(|mechanism| text("sasl", mechanism.name()));
+        let mut features = Element::new("features").child(text("domain", domain.as_str())).children(offered);
         if cx.desk.can_start_tls.get() {
             features = features.child(Element::new("starttls"));
         }
+        features = features.children(nonce::offer(&cx.house, &place(&cx, domain))?.map(|nonce| text("nonce", &nonce)));
         features = features.children(language.map(|language| text("language", language)));
         if cx.house.settings().signup && clear_text {
             features = features.child(Element::new("signup"));

@@ -47,7 +47,7 @@ struct Client {
 
 impl Client {
     fn connect(house: &Arc<House>, from: &str, secure: bool) -> Self {
-        let peer = Peer { address: from.parse().unwrap(), local: "127.0.0.1".parse().unwrap() };
+        let peer = Peer { address: from.parse().unwrap(), local: "127.0.0.1".parse().unwrap(), port: 11024 };
         let outbox = Outbox::new(1 << 20);
         Self { session: Session::open(house.clone(), peer, secure, !secure, outbox.clone()), outbox }
     }
