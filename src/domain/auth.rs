@@ -16,6 +16,7 @@ use super::preferences::Preferences;
 use super::recovery;
 use super::settings;
 use super::throttle::{self, Flow, Gauge, Purpose, Throttle, Verdict};
+use super::turns::Turn;
 use crate::format::sasl::{Mechanism, verifiers};
 use crate::model::credential::CredentialRecord;
 use crate::model::fault::{Fault, Outcome};
@@ -26,7 +27,7 @@ use crate::store::accounts::{self, AccountRecord, Attempt};
 use crate::store::{Read, WriteTx};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// What a password is given for.
@@ -133,13 +134,28 @@ fn gauges(house: &House, claim: &Claim, own: Option<Flow>) -> [Gauge; 2] {
     [house.throttle.name(Purpose::Login, &name, own.unwrap_or(flow)), Throttle::address(Purpose::Login, claim.from, flow)]
 }
 
-/// Checks, verifies and counts in one go on the thread for keys.
-async fn judge<F>(house: &Arc<House>, gauges: [Gauge; 2], verify: F) -> Outcome<Verdict<Verified>>
+/// Waits for a turn on the thread for keys.
+pub async fn turn(house: &House, from: IpAddr) -> Outcome<Turn> {
+    let limits = house.settings().limits.clone();
+    let gauge = Throttle::address(Purpose::Login, from, Flow::per_minute(limits.failed_logins));
+    let failures = house.throttle.failures(&gauge, Instant::now());
+    house.turns.take(from.into(), failures, Duration::from_secs(limits.login_time)).await
+}
+
+/// Checks, verifies and counts in one go on the thread for keys, when it is this one's turn there. Who is to be refused
+/// anyway has none.
+async fn judge<F>(house: &Arc<House>, gauges: [Gauge; 2], from: IpAddr, verify: F) -> Outcome<Verdict<Verified>>
 where
     F: FnOnce() -> Option<Verified> + Send + 'static,
 {
+    if let Err(fault) = house.throttle.check(&gauges, Instant::now()) {
+        return Ok(Verdict::Refused(fault));
+    }
+    let turn = turn(house, from).await?;
     let its_house = house.clone();
     let judging = move || {
+        // Until the work is done, though whoever asked for it may have gone.
+        let _turn = turn;
         if let Err(fault) = its_house.throttle.check(&gauges, Instant::now()) {
             return Ok(Verdict::Refused(fault));
         }
@@ -152,7 +168,10 @@ where
 async fn answer<T>(house: &House, verdict: Verdict<T>, known: Option<Caller>, from: IpAddr) -> Outcome<T> {
     let start = tokio::time::Instant::now();
     let (fault, pause) = match verdict {
-        Verdict::Right(right) => return Ok(right),
+        Verdict::Right(right) => {
+            house.turns.welcome(from.into());
+            return Ok(right);
+        }
         Verdict::Refused(fault) => (fault, throttle::LONGEST),
         Verdict::Wrong(pause) => {
             metrics::counter!("posthouse_failed_logins").increment(1);
@@ -196,7 +215,7 @@ pub async fn verify_password(house: &Arc<House>, claim: &Claim, password: Zeroiz
         let code = recovery::recognise(&credential?, &password, caller.account, &server_secret, (purpose, Timestamp::now()))?;
         Some(Verified { caller, since, code: Some(code) })
     };
-    let verdict = judge(house, gauges, verify).await?;
+    let verdict = judge(house, gauges, claim.from, verify).await?;
     answer(house, verdict, caller, claim.from).await
 }
 

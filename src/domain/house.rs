@@ -3,6 +3,7 @@
 use super::auth::nonce::Nonces;
 use super::sessions::Sessions;
 use super::throttle::Throttle;
+use super::turns::Turns;
 use crate::model::limits::Limits;
 use crate::model::names::DomainName;
 use crate::store::Store;
@@ -47,6 +48,8 @@ pub struct House {
     pub sessions: Sessions,
     /// The thread for deriving keys: passwords are slow on purpose.
     pub keys: Workers,
+    /// Who is next on it, of those who ask from outside.
+    pub turns: Turns,
     /// Counts failed logins.
     pub throttle: Throttle,
     /// Nonces for logging in.
@@ -64,6 +67,7 @@ impl House {
             store,
             sessions: Sessions::default(),
             keys: Workers::start("keys", 1, 256)?,
+            turns: Turns::default(),
             throttle: Throttle::default(),
             nonces: Nonces::new().map_err(std::io::Error::other)?,
             queue_wake: Arc::default(),

@@ -25,5 +25,6 @@ pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod throttle;
+pub mod turns;
 pub mod uploads;
 pub mod watch;

@@ -134,6 +134,11 @@ impl Throttle {
         check(&self.lock(), gauges, now)
     }
 
+    /// How many failures are counted now.
+    pub fn failures(&self, gauge: &Gauge, now: Instant) -> u32 {
+        self.lock().get(&(gauge.purpose, gauge.whom)).filter(|counter| now < counter.until).map_or(0, |counter| counter.failures)
+    }
+
     /// Counts a failure and says how long the answer to it takes.
     pub fn count(&self, gauges: &[Gauge], now: Instant) -> Duration {
         count(&mut self.lock(), gauges, now)
@@ -196,82 +201,4 @@ fn make_room(counters: &mut Counters, now: Instant) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gauges(throttle: &Throttle, name: &str, address: &str) -> [Gauge; 2] {
-        let flow = Flow::per_minute(10);
-        [throttle.name(Purpose::Login, name, flow), Throttle::address(Purpose::Login, address.parse().unwrap(), flow)]
-    }
-
-    fn seconds(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
-
-    #[test]
-    fn after_ten_failures_a_name_is_refused_for_a_minute() {
-        let (throttle, start) = (Throttle::default(), Instant::now());
-        let mut last = Duration::ZERO;
-        for n in 0..10u32 {
-            let from = gauges(&throttle, "alice@example.test", &format!("192.0.2.{n}"));
-            assert!(throttle.check(&from, start + seconds(n.into())).is_ok(), "{n}");
-            let delay = throttle.count(&from, start + seconds(n.into()));
-            assert!(delay > last && delay <= LONGEST, "{n}: {delay:?}");
-            last = delay;
-        }
-        let elsewhere = gauges(&throttle, "alice@example.test", "198.51.100.1");
-        let fault = throttle.check(&elsewhere, start + seconds(10)).unwrap_err();
-        assert_eq!((fault.number, fault.text.as_ref()), (515, "too many failed attempts"));
-        assert!(throttle.check(&elsewhere, start + seconds(68)).is_err());
-        assert!(throttle.check(&elsewhere, start + seconds(69)).is_ok());
-        assert!(throttle.check(&gauges(&throttle, "bob@example.test", "192.0.2.1"), start + seconds(10)).is_ok());
-        assert_eq!(throttle.count(&elsewhere, start + seconds(70)), STEP, "it begins anew");
-    }
-
-    #[test]
-    fn an_address_is_counted_over_all_names() {
-        let (throttle, start) = (Throttle::default(), Instant::now());
-        for n in 0..10 {
-            throttle.count(&gauges(&throttle, &format!("user{n}"), &format!("2001:db8:0:1::{n}")), start);
-        }
-        assert!(throttle.check(&gauges(&throttle, "user99", "2001:db8:0:1:ffff::"), start).is_err(), "one network");
-        assert!(throttle.check(&gauges(&throttle, "user99", "2001:db8:0:2::1"), start).is_ok());
-        let v4 = |text: &str| Throttle::address(Purpose::Login, text.parse().unwrap(), Flow::per_minute(10));
-        assert_eq!(v4("::ffff:192.0.2.1"), v4("192.0.2.1"));
-    }
-
-    #[test]
-    fn failures_that_are_a_minute_apart_do_not_add_up() {
-        let (throttle, start) = (Throttle::default(), Instant::now());
-        for n in 0..40 {
-            let at = start + seconds(n * 7);
-            let gauges = gauges(&throttle, "alice", "192.0.2.1");
-            assert!(throttle.check(&gauges, at).is_ok());
-            throttle.count(&gauges, at);
-        }
-    }
-
-    #[test]
-    fn purposes_are_counted_apart() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        let signup = [Throttle::address(Purpose::Signup, "192.0.2.1".parse().unwrap(), Flow::per_minute(2))];
-        assert!(throttle.admit(&signup, now).is_ok() && throttle.admit(&signup, now).is_ok());
-        assert!(throttle.admit(&signup, now).is_err());
-        assert!(throttle.check(&gauges(&throttle, "alice", "192.0.2.1"), now).is_ok());
-    }
-
-    #[test]
-    fn memory_is_bounded_and_refusals_are_kept_longest() {
-        let (throttle, start) = (Throttle::default(), Instant::now());
-        let flow = Flow::per_minute(10);
-        let attacked = [throttle.name(Purpose::Login, "alice", flow)];
-        assert_eq!((0..10).map(|_| throttle.count(&attacked, start)).max(), Some(LONGEST));
-        for n in 0..(MOST * 2) {
-            throttle.count(&[throttle.name(Purpose::Login, &format!("user{n}"), flow)], start);
-            assert!(throttle.lock().len() <= MOST);
-        }
-        assert!(throttle.check(&attacked, start).is_err());
-        throttle.count(&[throttle.name(Purpose::Login, "late", flow)], start + seconds(61));
-        assert!(throttle.lock().len() <= MOST);
-    }
-}
+mod tests;

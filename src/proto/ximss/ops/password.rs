@@ -54,7 +54,10 @@ impl Request for PasswordModify {
         let verified = auth::verify_password(&cx.house, &claim, old, Use::Change).await?;
         let legacy = cx.house.settings().legacy_mechanisms;
         let credential = match new {
-            Some(new) => Some(accounts::derive(&cx.house.keys, &address, new, legacy).await?),
+            Some(new) => {
+                let _turn = auth::turn(&cx.house, from).await?;
+                Some(accounts::derive(&cx.house.keys, &address, new, legacy).await?)
+            }
             None => None,
         };
         let change = move |tx: &crate::store::WriteTx| {
