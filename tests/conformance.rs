@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use support::conversation::operations;
+use support::matching::{Bindings, difference};
+use support::ximss::parse;
 
 /// How many operations the specification has; `readStrings` stands there twice.
 const ALL: usize = 152;
@@ -58,4 +60,39 @@ fn every_operation_that_is_done_occurs_in_a_conversation() {
     }
     let silent: Vec<String> = list().into_iter().filter(|l| l.done && !spoken.contains(&l.name)).map(|l| l.name).collect();
     assert!(silent.is_empty(), "no conversation asks for {silent:?}");
+}
+
+/// The comparison that every conversation stands on finds what differs.
+#[test]
+fn expected_and_actual_messages_are_told_apart() {
+    let differs = |expected: &str, actual: &str| {
+        let (expected, actual) = (parse(expected.as_bytes()), parse(actual.as_bytes()));
+        difference(&expected, &actual, &mut Bindings::new()).is_some()
+    };
+    for (expected, actual) in [
+        (r#"<a x="1" y="2"><b/> <c>t</c></a>"#, r#"<a y="2" x="1"><b></b><c>t</c></a>"#),
+        (r#"<a x="*"/>"#, r#"<a x="anything"/>"#),
+        (r#"<a x="1" _="*"/>"#, r#"<a x="1" y="2"/>"#),
+        (r#"<a><b/><_/></a>"#, r#"<a><b/><c/><d/></a>"#),
+        (r#"<a x="${v}">pre ${v}*</a>"#, r#"<a x="7">pre 7 post</a>"#),
+    ] {
+        assert!(!differs(expected, actual), "{expected} is {actual}");
+    }
+    for (expected, actual) in [
+        ("<a/>", "<b/>"),
+        ("<a/>", r#"<a x="1"/>"#),
+        (r#"<a x="1"/>"#, "<a/>"),
+        (r#"<a x="1"/>"#, r#"<a x="2"/>"#),
+        (r#"<a x="1*"/>"#, r#"<a x="21"/>"#),
+        ("<a>text</a>", "<a>text </a>"),
+        ("<a>text</a>", "<a/>"),
+        ("<a/>", "<a>text</a>"),
+        ("<a><b/></a>", "<a><b/><c/></a>"),
+        ("<a><b/><c/></a>", "<a><c/><b/></a>"),
+        ("<a><b/><c/></a>", "<a><b/></a>"),
+        ("<a>*x</a>", "<a><b/></a>"),
+        (r#"<a x="${v}" y="${v}"/>"#, r#"<a x="1" y="2"/>"#),
+    ] {
+        assert!(differs(expected, actual), "{expected} is not {actual}");
+    }
 }
