@@ -169,8 +169,8 @@ pub fn set_settings(tx: &WriteTx, id: AccountId, changes: &[(String, String)]) -
     Ok(())
 }
 
-/// Removes an account with all it has. Its mailboxes are cleared away afterwards (`sweeper`), and its sessions are to be
-/// ended (`Sessions::end`).
+/// Removes an account with all it has. Its mailboxes, and the rights that others gave it, are cleared away afterwards
+/// (`sweeper`), and its sessions are to be ended (`Sessions::end`).
 pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     accounts::get(tx, id)?;
     mailboxes::remove_all(tx, id)?;
@@ -236,10 +236,22 @@ pub async fn ensure_admin(store: &Store, keys: &Workers, domain: &DomainName, le
     Ok(FirstAdmin::Made(address, password))
 }
 
-/// Names of accounts that people take for the server's own voice: nobody signs up under them.
+/// Names of accounts that people take for the server's own voice, or that mean something else: nobody signs up under them.
 pub fn is_reserved(address: &AccountAddress) -> bool {
-    let reserved =
-        ["postmaster", "hostmaster", "webmaster", "mailer-daemon", "abuse", "security", "root", "admin", "administrator", "info", "all"];
+    let reserved = [
+        "anyone",
+        "postmaster",
+        "hostmaster",
+        "webmaster",
+        "mailer-daemon",
+        "abuse",
+        "security",
+        "root",
+        "admin",
+        "administrator",
+        "info",
+        "all",
+    ];
     reserved.contains(&address.name.as_str())
 }
 

@@ -97,6 +97,11 @@ impl AclPattern {
     fn same(&self, other: &Self) -> bool {
         fold(&self.0) == fold(&other.0)
     }
+    /// True for `anyone`, here or in a domain.
+    fn means_many(&self) -> bool {
+        let name = fold(self.name());
+        name.split_once('@').map_or(name.as_str(), |(name, _)| name) == "anyone"
+    }
     /// How closely the pattern names this user, in an account of `owner`: 2 by name, 1 as one of many.
     fn names(&self, user: &AccountAddress, owner: &AccountAddress) -> u8 {
         let name = fold(self.name());
@@ -162,6 +167,14 @@ impl Acl {
         plain(2).or_else(|| plain(1)).unwrap_or_default().with(signed('+')).without(signed('-'))
     }
 
+    /// Takes out all elements that name this user, in a list of something of `owner`; true if there were any. `anyone` is
+    /// not the name of a user.
+    pub fn forget(&mut self, user: &AccountAddress, owner: &AccountAddress) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(pattern, _)| pattern.means_many() || pattern.names(user, owner) < 2);
+        self.0.len() < before
+    }
+
     /// Applies the steps in order; on a fault nothing must be kept of the result.
     pub fn update(&mut self, steps: &[AclStep]) -> Outcome<()> {
         for step in steps {
@@ -206,6 +219,21 @@ mod tests {
         assert_eq!(list.effective(&bob, &owner).to_string(), "lri");
         assert_eq!(list.effective(&carol, &owner).to_string(), "lrw");
         assert_eq!(acl(&[("anyone", "lr"), ("bob", "")]).effective(&bob, &owner), Rights::NONE);
+    }
+
+    #[test]
+    fn a_user_is_forgotten_however_he_was_named() {
+        let owner: AccountAddress = "alice@example.test".parse().unwrap();
+        let mut list =
+            acl(&[("anyone", "l"), ("Bob", "lr"), ("+bob@Example.test", "i"), ("-bob", "s"), ("bobby", "l"), ("bob@other.test", "l")]);
+        assert!(list.forget(&"bob@example.test".parse().unwrap(), &owner));
+        assert_eq!(list, acl(&[("anyone", "l"), ("bobby", "l"), ("bob@other.test", "l")]));
+        assert!(!list.forget(&"bob@example.test".parse().unwrap(), &owner));
+        let mut elsewhere = acl(&[("bob", "lr"), ("bob@example.test", "lr"), ("anyone@example.test", "l")]);
+        let other: AccountAddress = "alice@other.test".parse().unwrap();
+        assert!(elsewhere.forget(&"bob@example.test".parse().unwrap(), &other));
+        assert_eq!(elsewhere, acl(&[("bob", "lr"), ("anyone@example.test", "l")]), "a bare name is one of the owner's domain");
+        assert!(!elsewhere.forget(&"anyone@example.test".parse().unwrap(), &owner), "the group stays");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Domains and accounts: who lives here, their settings, verifiers, counters, activity and alerts.
 
+use super::departed;
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::records;
@@ -172,7 +173,8 @@ pub fn domains(tx: &dyn Read) -> Outcome<Vec<DomainName>> {
     Ok(out)
 }
 
-fn name_key(address: &AccountAddress) -> Key {
+/// The key of an account's name.
+pub(super) fn name_key(address: &AccountAddress) -> Key {
     Key::default().text(address.domain.as_str()).u8(0).text(address.name.as_str())
 }
 
@@ -203,11 +205,14 @@ pub fn list(tx: &dyn Read, of: Option<&DomainName>) -> Outcome<Vec<(AccountId, A
     ids.into_iter().map(|id| Ok((id, get(tx, id)?))).collect()
 }
 
-/// Makes an account; its domain must be there and the name free. Its mailboxes are the domain floor's business.
+/// Makes an account; its domain must be there and the name free, also of what a removed account has left behind. Its mailboxes are the domain floor's business.
 pub fn create(tx: &WriteTx, record: &AccountRecord) -> Outcome<AccountId> {
     domain(tx, &record.address.domain)?.ok_or_else(|| Fault::not_found("domain does not exist"))?;
     if find(tx, &record.address)?.is_some() {
         return Err(Fault::exists("account already exists"));
+    }
+    if departed::is_marked(tx, &record.address)? {
+        return Err(Fault::state("an account of this name is still being removed"));
     }
     let counter = Key::default().text("last account");
     let id = AccountId(records::get::<u64>(tx, META, &counter)?.unwrap_or(0) + 1);
@@ -218,11 +223,13 @@ pub fn create(tx: &WriteTx, record: &AccountRecord) -> Outcome<AccountId> {
     Ok(id)
 }
 
-/// Removes an account's records; its mailboxes must have been removed before.
+/// Removes an account's records; its mailboxes must have been removed before. Its name is taken out of lists of rights
+/// afterwards, by `departed::sweep`.
 pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     let record = get(tx, id)?;
     let state = state(tx, id)?;
     tx.delete(ACCOUNT_NAMES, name_key(&record.address).bytes())?;
+    departed::mark(tx, &record.address)?;
     for table in [ACCOUNTS, ACCOUNT_STATE, CREDENTIALS, ACTIVITY, PREFERENCES] {
         tx.delete(table, Key::of(id.0).bytes())?;
     }

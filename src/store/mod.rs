@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod blobs;
 pub mod db;
+pub mod departed;
 pub mod engine;
 #[cfg(test)]
 mod fault_tests;

@@ -13,6 +13,8 @@ pub const DOMAINS: Table = Table("domains");
 pub const ACCOUNTS: Table = Table("accounts");
 /// `domain 0 name` -> account.
 pub const ACCOUNT_NAMES: Table = Table("account_names");
+/// `domain 0 name` -> how far the name of a removed account has been taken out of lists of rights (`departed`).
+pub const DEPARTED: Table = Table("departed");
 /// `account` -> credential record: verifiers only.
 pub const CREDENTIALS: Table = Table("credentials");
 /// `account` -> counters that change with every mail: change number, next item id, bytes used.
@@ -63,6 +65,7 @@ pub const ALL: &[Table] = &[
     DOMAINS,
     ACCOUNTS,
     ACCOUNT_NAMES,
+    DEPARTED,
     CREDENTIALS,
     ACCOUNT_STATE,
     ACTIVITY,

@@ -1,11 +1,12 @@
 //! Accounts as they are made, changed and removed.
 
 use super::*;
-use crate::domain::sweeper;
+use crate::domain::{access, sweeper};
 use crate::model::credential::{DeviceSecret, Verifier};
 use crate::model::flags::Flags;
 use crate::model::ids::Uid;
-use crate::store::ledger;
+use crate::model::rights::Acl;
+use crate::store::{departed, ledger};
 use std::future::Future;
 use std::ops::ControlFlow;
 
@@ -56,7 +57,7 @@ fn a_new_account_has_its_mailboxes_and_a_letter() {
                 Ok(ControlFlow::Continue(()))
             })?;
             assert_eq!(rows, [Flags::RECENT]);
-            assert_eq!(accounts::credential(tx, id)?.unwrap().verifiers.len(), 4);
+            assert_eq!(accounts::credential(tx, id)?.unwrap().verifiers.len(), 5);
             Ok(())
         };
         store.read(look).await.unwrap();
@@ -127,6 +128,61 @@ fn a_removed_account_is_gone_with_all_it_had() {
         assert_eq!(left.await.unwrap(), (None, 0));
         assert_eq!(store.write(move |tx| remove(tx, id)).await.unwrap_err(), Fault::no_account());
         assert_ne!(make(&store, &keys, "alice@example.test").await.unwrap(), id, "numbers are not reused");
+    });
+}
+
+/// The rights of the holder of `name` on Alice's mailboxes `Shared0` to `Shared<n>`.
+async fn rights_of(store: &Store, name: &str, alice: AccountId, count: usize) -> Vec<String> {
+    let user = address(name);
+    let look = move |tx: &dyn Read| {
+        let user = Caller { account: accounts::find(tx, &user)?.unwrap_or(AccountId(0)), address: user.clone() };
+        let owner = Caller { account: alice, address: address("alice@example.test") };
+        let of = |n| Ok(mailboxes::find(tx, alice, &format!("Shared{n}").parse()?)?.unwrap());
+        (0..count).map(|n| Ok(access::rights(&user, &owner, &of(n)?).to_string())).collect()
+    };
+    store.read(look).await.unwrap()
+}
+
+#[test]
+fn rights_of_a_removed_account_do_not_come_to_the_next_of_its_name() {
+    const COUNT: usize = 25;
+    scene(|store, keys| async move {
+        let alice = make(&store, &keys, "alice@example.test").await.unwrap();
+        let bob = make(&store, &keys, "bob@example.test").await.unwrap();
+        let share = move |tx: &WriteTx| {
+            for n in 0..COUNT {
+                let acl =
+                    Acl(vec![("anyone".parse()?, "l".parse()?), ("bob".parse()?, "lrwa".parse()?), ("carol".parse()?, "lr".parse()?)]);
+                mailboxes::create(tx, alice, &format!("Shared{n}").parse()?, "", acl, Timestamp(1))?;
+            }
+            let record = accounts::get(tx, alice)?;
+            accounts::put(tx, alice, &AccountRecord { acl: Acl(vec![("bob@example.test".parse()?, "l".parse()?)]), ..record })
+        };
+        store.write(share).await.unwrap();
+        assert_eq!(rights_of(&store, "bob@example.test", alice, COUNT).await, ["lrwa"; COUNT]);
+        store.write(move |tx| remove(tx, bob)).await.unwrap();
+        let refused = make(&store, &keys, "bob@example.test").await.unwrap_err();
+        assert_eq!(refused, Fault::state("an account of this name is still being removed"));
+
+        // In steps, with a copy of a list made in the middle of it, as a new mailbox inside a shared one has it.
+        assert!(store.write(|tx| departed::sweep(tx, 15)).await.unwrap());
+        let copy = move |tx: &WriteTx| {
+            let outer = mailboxes::find(tx, alice, &"Shared24".parse()?)?.unwrap();
+            assert_eq!(outer.acl.0.len(), 3, "its turn has not come");
+            mailboxes::create(tx, alice, &format!("Shared{COUNT}").parse()?, "", outer.acl, Timestamp(1)).map(drop)
+        };
+        store.write(copy).await.unwrap();
+        assert!(make(&store, &keys, "bob@example.test").await.is_err());
+        let mut steps = 0;
+        while store.write(|tx| departed::sweep(tx, 15)).await.unwrap() {
+            steps += 1;
+        }
+        assert_eq!(steps, 2, "35 mailboxes and 1 account are three steps");
+
+        make(&store, &keys, "bob@example.test").await.unwrap();
+        assert_eq!(rights_of(&store, "bob@example.test", alice, COUNT + 1).await, ["l"; COUNT + 1]);
+        assert_eq!(rights_of(&store, "carol@example.test", alice, COUNT + 1).await, ["lr"; COUNT + 1]);
+        assert!(store.read(move |tx| accounts::get(tx, alice)).await.unwrap().acl.0.is_empty());
     });
 }
 

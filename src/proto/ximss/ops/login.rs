@@ -69,14 +69,13 @@ impl FromAttr for AuthValue {
 enum Way {
     Clear { name: Option<String>, password: Option<Zeroizing<String>> },
     Sasl { method: String, data: Option<Zeroizing<Vec<u8>>> },
-    Nonce(nonce::Shown),
+    Nonce { nonce: String, data: Option<String>, name: Option<String> },
 }
 
 fn way(element: &Element) -> Outcome<Way> {
     let data = AUTH_DATA.get(element)?;
     if let Some(nonce) = NONCE.get(element)? {
-        let auth_data = data.ok_or_else(|| Fault::missing("authData"))?;
-        return Ok(Way::Nonce(nonce::Shown { nonce, auth_data, user_name: USER_NAME.get(element)? }));
+        return Ok(Way::Nonce { nonce, data, name: USER_NAME.get(element)? });
     }
     let Some(method) = METHOD.get(element)?.filter(|method| !method.trim().is_empty()) else {
         return Ok(Way::Clear { name: data, password: PASSWORD.get(element)?.map(Zeroizing::new) });
@@ -128,7 +127,9 @@ impl Request for Login {
                 let conversation = Conversation::begin(mechanism, target_domain(&cx, self.domain).await?, cx.desk.peer.address);
                 go_on(&cx, Box::new(conversation), self.version.0, data).await
             }
-            Way::Nonce(shown) => {
+            Way::Nonce { nonce, data, name } => {
+                let auth_data = data.ok_or_else(|| Fault::missing("authData"))?;
+                let shown = nonce::Shown { nonce, auth_data, user_name: name };
                 let place = place(&cx, target_domain(&cx, self.domain).await?);
                 let verified = nonce::verify(&cx.house, &shown, &place, cx.desk.peer.address).await?;
                 begin_session(&cx, verified, self.version.0).await
