@@ -66,7 +66,7 @@ impl House {
             settings: RwLock::new(Arc::new(settings)),
             store,
             sessions: Sessions::default(),
-            keys: Workers::start("keys", 1, 256)?,
+            keys: Workers::start_with_rest("keys", 1, 256, crate::format::sasl::argon2id::let_go)?,
             turns: Turns::default(),
             throttle: Throttle::default(),
             nonces: Nonces::new().map_err(std::io::Error::other)?,

@@ -5,6 +5,7 @@
 //! Spec: RFC 4422; PLAIN is RFC 4616, LOGIN draft-murchison-sasl-login, SCRAM-SHA-256 RFC 5802 and RFC 7677, CRAM-MD5
 //! RFC 2195, DIGEST-MD5 RFC 2831.
 
+pub mod argon2id;
 pub mod cram;
 pub mod digest;
 pub mod scram;

@@ -3,14 +3,13 @@
 //! Spec: RFC 9106 (Argon2id, with the parameters that suit small machines: 19 MiB, 2 passes, 1 lane), RFC 5802 3,
 //! RFC 2104 (the states of HMAC), RFC 2831 2.1.2.1 (HA1).
 
+use super::argon2id;
 use super::prepared;
 use super::scram::hmac;
 use crate::model::credential::{CredentialRecord, HmacMd5Key, ScramVerifier, Verifier};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
 use md5::Digest as _;
 use md5::block_api::compress;
 use sha2::{Digest, Sha256};
@@ -21,13 +20,8 @@ pub const SALT: usize = 16;
 /// The iterations of SCRAM for a new password. A client has to go through them too.
 pub const ITERATIONS: u32 = 16_384;
 
-/// Argon2id's memory in KiB, passes and lanes.
-const ARGON2: (u32, u32, u32) = (19_456, 2, 1);
 /// What MD5 begins with (RFC 1321 3.3).
 const MD5_START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-/// A hash with the same parameters that no password has: what is checked where there is nothing to check.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$bm9ib2R5bm9ib2R5bm9ib2R5bm9ib2R5bm9ib2R5bm8";
-
 fn random<const N: usize>() -> Outcome<[u8; N]> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|e| Fault::logged("no random numbers", e))?;
@@ -37,7 +31,7 @@ fn random<const N: usize>() -> Outcome<[u8; N]> {
 /// Everything that is kept of a new password. `legacy`: what CRAM-MD5 and DIGEST-MD5 need too.
 pub fn derive(password: &str, of: &AccountAddress, legacy: bool, now: Timestamp) -> Outcome<CredentialRecord> {
     let mut verifiers = vec![
-        Verifier::Argon2id(argon2id(password)?),
+        Verifier::Argon2id(argon2id::hash(prepared(password).as_bytes(), &random::<SALT>()?)?),
         Verifier::ScramSha256(scram_sha256(password, random::<SALT>()?.to_vec(), ITERATIONS)),
     ];
     if legacy {
@@ -47,25 +41,9 @@ pub fn derive(password: &str, of: &AccountAddress, legacy: bool, now: Timestamp)
     Ok(CredentialRecord { set: now, verifiers, devices: Vec::new(), code: None })
 }
 
-fn argon2id(password: &str) -> Outcome<String> {
-    let broken = |what: &'static str| move |e: argon2::password_hash::Error| Fault::logged(what, e);
-    let (memory, passes, lanes) = ARGON2;
-    let parameters = Params::new(memory, passes, lanes, None).map_err(|e| Fault::logged("Argon2 refuses its parameters", e))?;
-    let salt = SaltString::encode_b64(&random::<SALT>()?).map_err(broken("a salt cannot be written"))?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-    let hash = argon2.hash_password(prepared(password).as_bytes(), &salt).map_err(broken("a password cannot be hashed"))?;
-    Ok(hash.to_string())
-}
-
 /// True when the password has this hash. Without a hash the same work is done, and the answer is no.
 pub fn is_password(hash: Option<&str>, password: &str) -> bool {
-    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
-        tracing::error!("the hash of a password is damaged; nobody can log in with it");
-        return false;
-    };
-    // The parameters are those of the hash, whatever new hashes are made with.
-    let fits = Argon2::default().verify_password(prepared(password).as_bytes(), &parsed).is_ok();
-    fits && hash.is_some()
+    argon2id::verify(hash, prepared(password).as_bytes())
 }
 
 /// What SCRAM-SHA-256 needs of a password.
@@ -173,7 +151,6 @@ mod tests {
     fn nobody_has_a_password() {
         assert!(!is_password(None, ""));
         assert!(!is_password(None, "nobody"));
-        assert!(PasswordHash::new(NOBODY).is_ok(), "else checking it would be no work");
         assert!(!is_password(Some("rubbish"), "rubbish"));
     }
 
