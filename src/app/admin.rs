@@ -201,6 +201,8 @@ pub struct AccountInfo {
     pub messages: u64,
     /// Bytes of all messages.
     pub bytes: u64,
+    /// The login methods that what is kept of its password serves, whether or not they are offered.
+    pub methods: Vec<String>,
     /// Settings by name.
     pub settings: Vec<(String, String)>,
 }

@@ -4,6 +4,7 @@
 use super::admin::{AccountInfo, AdminReply, AdminRequest, Executor, ImportItem, ItemKind, Refusal, Replies};
 use crate::domain::access::Caller;
 use crate::domain::accounts;
+use crate::domain::auth;
 use crate::domain::delivery::Prepared;
 use crate::domain::house::House;
 use crate::domain::sessions::End;
@@ -124,7 +125,9 @@ impl Backend {
                     false => record.settings.iter().filter_map(own).collect(),
                 };
                 let (bytes, real_name) = (crate::store::accounts::state(tx, id)?.used, record.real_name().map(str::to_owned));
-                Ok(AccountInfo { address: record.address.clone(), real_name, admin: record.admin, messages, bytes, settings })
+                let credential = crate::store::accounts::credential(tx, id)?.unwrap_or_default();
+                let methods = auth::methods(&credential).into_iter().map(str::to_owned).collect();
+                Ok(AccountInfo { address: record.address.clone(), real_name, admin: record.admin, messages, bytes, methods, settings })
             })
             .await?;
         replies.reply(AdminReply::Account(info)).await

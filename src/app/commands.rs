@@ -164,6 +164,7 @@ fn shown(info: &AccountInfo) -> String {
         ("administrator".to_owned(), if info.admin { "yes" } else { "no" }.to_owned()),
         ("messages".to_owned(), info.messages.to_string()),
         ("size".to_owned(), bytes(info.bytes)),
+        ("login methods".to_owned(), if info.methods.is_empty() { "none".to_owned() } else { info.methods.join(", ") }),
     ];
     rows.extend(info.settings.iter().cloned());
     rows.iter().map(|(name, value)| format!("{name:<20} {value}\n")).collect()

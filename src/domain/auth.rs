@@ -278,6 +278,19 @@ pub fn mechanism(settings: &Settings, clear_text: bool, name: &str) -> Outcome<M
     if mechanism.shows_password() && !clear_text { Err(Fault::insecure()) } else { Ok(mechanism) }
 }
 
+/// The login methods that what is kept of a password serves, whether or not they are offered.
+pub fn methods(kept: &CredentialRecord) -> Vec<&'static str> {
+    let serves = |mechanism: Mechanism| match mechanism {
+        Mechanism::Plain | Mechanism::Login => kept.argon2id().is_some(),
+        Mechanism::ScramSha256 => kept.scram_sha256().is_some(),
+        Mechanism::CramMd5 => kept.cram_md5().is_some(),
+        Mechanism::DigestMd5 => kept.digest_ha1().next().is_some(),
+    };
+    let clear_text = kept.argon2id().map(|_| "clear text");
+    let nonce = kept.cram_md5().map(|_| "nonce");
+    clear_text.into_iter().chain(Mechanism::ALL.into_iter().filter(|m| serves(*m)).map(Mechanism::name)).chain(nonce).collect()
+}
+
 /// A password that nobody guesses: 100 random bits in groups that can be typed.
 pub fn generate_password() -> Outcome<Zeroizing<String>> {
     recovery::random_text::<20>(5).map(Zeroizing::new)

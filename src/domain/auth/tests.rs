@@ -300,6 +300,14 @@ fn legacy(settings: Settings) -> Settings {
 }
 
 #[test]
+fn methods_are_those_that_the_verifiers_serve() {
+    assert!(methods(&CredentialRecord::default()).is_empty());
+    let of = |legacy| methods(&verifiers::derive("secret", &ALICE.parse().unwrap(), legacy, Timestamp(0)).unwrap());
+    assert_eq!(of(false), ["clear text", "SCRAM-SHA-256", "PLAIN", "LOGIN"]);
+    assert_eq!(of(true), ["clear text", "SCRAM-SHA-256", "DIGEST-MD5", "CRAM-MD5", "PLAIN", "LOGIN", "nonce"]);
+}
+
+#[test]
 fn legacy_mechanisms_prove_the_password() {
     scene_with(legacy, |house, id| async move {
         for name in ["alice", "Alice@Example.TEST"] {
