@@ -25,7 +25,21 @@ const FRONT_ENDS: &[&str] = &["ximss", "http", "soap"];
 /// Outside crates that only one part of the house may know.
 const AT_HOME: &[(&str, &[&str])] = &[
     ("redb", &["store/"]),
-    ("actix_web", &["proto/http/", "proto/http.rs", "proto/soap/"]),
+    (
+        "actix_web",
+        &[
+            "proto/http/",
+            "proto/http.rs",
+            "proto/soap/",
+            "proto/ximss/http.rs",
+            "proto/ximss/http/",
+            "proto/ximss/ws.rs",
+            "proto/ximss/ws/",
+        ],
+    ),
+    ("actix_http", &["proto/http/", "proto/ximss/ws/"]),
+    ("actix_server", &["proto/http/"]),
+    ("actix_service", &["proto/http/"]),
     ("actix_multipart", &["proto/http/"]),
     ("actix_cors", &["proto/http/"]),
     ("quick_xml", &["xml/"]),

@@ -14,9 +14,10 @@ use super::{first_admin, metrics, notify};
 use crate::domain::house::House;
 use crate::domain::sessions::End;
 use crate::domain::{indexer, queue, sweeper};
-use crate::proto::http::server::{self, WebServer, WebSettings};
+use crate::proto::http::server::{self, Guests, Listeners, WebServer, WebSettings};
 use crate::proto::net::listener::{self, Doors};
 use crate::proto::net::tls::Certificates;
+use crate::proto::ximss::http::Binding;
 use actix::Arbiter;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -249,7 +250,11 @@ fn open_doors(doors: &Doors, sockets: Sockets, certificates: &Certificates, sett
         doors.serve_ximss(socket, Some(acceptor.clone()), true)?;
     }
     let metrics = metrics::start(doors.house());
-    server::start(doors.house().clone(), settings, sockets.http, sockets.https, Some(certificates.web()), metrics)
+    let WebSettings { trusted_proxies, allowed_origins, .. } = settings.clone();
+    let binding = Binding::new(doors.house().clone(), doors.places().clone(), trusted_proxies, allowed_origins);
+    let guests = Guests { routes: Some(Arc::new(move |app| binding.mount(app))), take_over: Some(doors.take_over(acceptor)) };
+    let listeners = Listeners { http: sockets.http, https: sockets.https, tls: Some(certificates.web()) };
+    server::start(doors.house().clone(), settings, listeners, guests, metrics)
 }
 
 fn begin_background(house: &Arc<House>, certificates: &Certificates) -> Background {

@@ -14,6 +14,7 @@ use actix::{Message, Recipient};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use std::any::Any;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,6 +55,42 @@ pub enum End {
     Kill,
     /// The server is going down: the client is told so first.
     ShuttingDown,
+    /// The same person has begun another session and wants this one gone: the client hears of the end.
+    Replaced,
+}
+
+/// What a session lives by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By its connection, and ends with it.
+    Connection,
+    /// By the time: it outlives its connections until it has been idle for too long.
+    Web,
+}
+
+/// What a request must show beside a session's ID.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// The network address it must come from (the preference `IPWatch`); None for any.
+    pub address: Option<IpAddr>,
+    /// The SHA-256 of the cookie it must bring (the preference `UseCookie`); None for none.
+    pub cookie: Option<[u8; 32]>,
+}
+
+impl Guard {
+    /// A guard that wants this cookie.
+    pub fn with_cookie(self, cookie: &str) -> Self {
+        Self { cookie: Some(digest(cookie)), ..self }
+    }
+
+    /// Whether a request from there (None: unknown), with cookies of these values, may pass. A machine is the same
+    /// whichever of its loopback addresses it speaks from.
+    pub fn admits<'a>(&self, from: Option<IpAddr>, mut cookies: impl Iterator<Item = &'a str>) -> bool {
+        let same = |watched: IpAddr, from: IpAddr| watched == from || (watched.is_loopback() && from.is_loopback());
+        let right_place = self.address.is_none_or(|watched| from.is_some_and(|from| same(watched.to_canonical(), from.to_canonical())));
+        // Compared by their digests, so that the time it takes says nothing.
+        right_place && self.cookie.is_none_or(|wanted| cookies.any(|cookie| digest(cookie) == wanted))
+    }
 }
 
 /// How to reach a session from outside it.
@@ -65,6 +102,12 @@ pub struct Reach {
     pub address: IpAddr,
     /// When it began.
     pub since: Timestamp,
+    /// What it lives by.
+    pub kind: Kind,
+    /// What requests must show beside the ID.
+    pub guard: Guard,
+    /// What the front end that made the session knows it by; nobody else can make anything of it.
+    pub front: Arc<dyn Any + Send + Sync>,
     /// Takes questions for messages.
     pub find_message: Recipient<FindMessage>,
     /// Takes files.
@@ -96,7 +139,8 @@ pub struct Registration {
     sessions: Sessions,
 }
 
-fn digest(id: &str) -> Digested {
+/// What a session is known by where its ID must not be: the SHA-256 of the ID.
+pub fn digest(id: &str) -> Digested {
     Sha256::digest(id.as_bytes()).into()
 }
 
@@ -146,17 +190,48 @@ impl Sessions {
         });
         those.iter().for_each(|session| tell_recipient(session, how));
     }
+
+    /// Takes an account's sessions of one kind out and ends them: from now on their IDs are unknown and they do not
+    /// count, whenever they get round to ending.
+    pub fn replace(&self, account: AccountId, kind: Kind) {
+        let those: Vec<Box<Reach>> = self.with(|live| {
+            let out: Vec<_> = live.by_id.extract_if(|_, reach| reach.caller.account == account && reach.kind == kind).collect();
+            out.iter().for_each(|_| live.forget(account));
+            out.into_iter().map(|(_, reach)| reach).collect()
+        });
+        those.iter().for_each(|reach| tell_recipient(&reach.end, End::Replaced));
+    }
+}
+
+impl Registration {
+    /// From now on requests must show this beside the ID.
+    pub fn set_guard(&self, guard: Guard) {
+        self.sessions.with(|live| {
+            if let Some(reach) = live.by_id.get_mut(&self.id) {
+                reach.guard = guard;
+            }
+        });
+    }
+}
+
+impl Live {
+    /// One session of the account less.
+    fn forget(&mut self, account: AccountId) {
+        if let Some(count) = self.per_account.get_mut(&account) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_account.remove(&account);
+            }
+        }
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.with(|live| {
-            live.by_id.remove(&self.id);
-            if let Some(count) = live.per_account.get_mut(&self.account) {
-                *count -= 1;
-                if *count == 0 {
-                    live.per_account.remove(&self.account);
-                }
+            // One that was replaced has been taken out already.
+            if live.by_id.remove(&self.id).is_some() {
+                live.forget(self.account);
             }
         });
     }

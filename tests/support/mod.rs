@@ -10,4 +10,6 @@ pub mod conversation;
 pub mod http;
 pub mod matching;
 pub mod server;
+pub mod web;
+pub mod websocket;
 pub mod ximss;

@@ -181,6 +181,11 @@ impl Server {
     pub fn http(&self) -> SocketAddr {
         (self.address, self.ports[2]).into()
     }
+
+    /// Where HTTP is served over TLS.
+    pub fn https(&self) -> SocketAddr {
+        (self.address, self.ports[3]).into()
+    }
 }
 
 impl Drop for Server {

@@ -1,10 +1,11 @@
 //! The web port: a page that says what this is, health and metrics, and the URLs of sessions.
 //!
 //! Knows no other front end: sessions of every kind are found in `house.sessions` and asked through the recipients
-//! they left there. A family of URLs is a file with its handlers and a line in `server::routes`. The only part of the
-//! house, beside SOAP, that knows actix-web.
+//! they left there. A family of URLs is a file with its handlers and a line in `server::routes`. Other front
+//! ends bring their URLs along when they have some on this port (`server::Guests`).
 //! Spec: XIMSS, "HTTP Access"; RFC 9110.
 
+mod accept;
 mod administrator;
 mod deliver;
 mod disposition;
@@ -12,7 +13,6 @@ mod download;
 pub mod metrics;
 mod page;
 mod part;
-mod proxies;
 mod range;
 mod refusal;
 pub mod server;

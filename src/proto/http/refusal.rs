@@ -30,10 +30,12 @@ pub fn of(fault: &Fault) -> HttpResponse {
 
 /// A status with a line of text.
 pub fn with(status: StatusCode, text: &str) -> HttpResponse {
-    HttpResponse::build(status)
-        .content_type("text/plain; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(format!("{text}\n"))
+    let mut response = HttpResponse::build(status);
+    if status.canonical_reason().is_none() {
+        // 550 has no reason but ours.
+        response.reason("Session Is Closed");
+    }
+    response.content_type("text/plain; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store")).body(format!("{text}\n"))
 }
 
 /// There is nothing here.

@@ -1,28 +1,26 @@
 //! The web server: its routes, and what it shares with their handlers.
 
-use super::proxies::Sender;
 use super::temporary::Shelf;
-use super::{metrics, page, refusal, session_urls};
+use super::{accept, metrics, page, refusal, session_urls};
 use crate::domain::house::House;
+use crate::proto::net::proxies::Sender;
+use crate::proto::net::wire::{Ends, TakeOver};
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_server::{Server, ServerHandle};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard::fn_guard;
 use actix_web::http::{Uri, header};
 use actix_web::middleware::{Condition, DefaultHeaders};
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpRequest, web};
 use rustls::ServerConfig;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Seconds for which requests under way may go on when the server stops.
 const FAREWELL: u64 = 5;
-/// Time for the head of a request.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Time for which a connection may wait for its next request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections of one worker.
 const CONNECTIONS: usize = 2_048;
 /// Threads of one worker that read and write files.
@@ -30,7 +28,7 @@ const FILE_THREADS: usize = 4;
 /// Large messages that may be in memory at once.
 const LARGE_MESSAGES: usize = 2;
 /// Bytes that a client may send ahead on one stream, and on all streams of a connection (HTTP/2).
-const WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
+pub(super) const WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 
 /// What of the configuration the web server needs to know.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +39,29 @@ pub struct WebSettings {
     pub allowed_origins: Vec<String>,
     /// All listeners of the server, for the page: the name of each in the configuration, and its addresses.
     pub listeners: Vec<(&'static str, Vec<SocketAddr>)>,
+}
+
+/// Adds the URLs of another front end; it is asked on every thread of the web server.
+pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// What other front ends have on the web port. The default is nothing.
+#[derive(Clone, Default)]
+pub struct Guests {
+    /// Their URLs.
+    pub routes: Option<Routes>,
+    /// Takes connections on which they speak a protocol of their own, whose first byte is `<`.
+    pub take_over: Option<TakeOver>,
+}
+
+/// Where the web port listens.
+#[derive(Default)]
+pub struct Listeners {
+    /// In clear text.
+    pub http: Vec<TcpListener>,
+    /// In TLS.
+    pub https: Vec<TcpListener>,
+    /// The certificate; without it `https` is not served.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// Renders the metrics as text.
@@ -54,6 +75,8 @@ pub struct Web {
     pub settings: WebSettings,
     /// Renders the metrics.
     pub metrics: RenderMetrics,
+    /// URLs of other front ends.
+    guests: Option<Routes>,
     /// Where files are put for a while.
     pub shelf: Shelf,
     /// Turns at having a large message in memory.
@@ -64,7 +87,13 @@ impl Web {
     /// Prepares what handlers share, and empties the place for uploads of a server before. Blocks.
     pub(super) fn prepare(house: Arc<House>, settings: WebSettings, metrics: RenderMetrics) -> io::Result<Self> {
         let shelf = Shelf::prepare(&house.settings().data)?;
-        Ok(Self { house, settings, metrics, shelf, large_messages: Semaphore::new(LARGE_MESSAGES) })
+        Ok(Self { house, settings, metrics, guests: None, shelf, large_messages: Semaphore::new(LARGE_MESSAGES) })
+    }
+
+    /// True when all of a request's way was encrypted, as far as that is known.
+    pub fn is_encrypted(&self, request: &HttpRequest, sender: Sender) -> bool {
+        let secure = request.conn_data::<Ends>().is_some_and(|ends| ends.secure);
+        sender.is_encrypted(secure, request.headers().get_all("x-forwarded-proto").last().and_then(|value| value.to_str().ok()))
     }
 
     /// Who sent a request; None where that cannot be known.
@@ -75,7 +104,10 @@ impl Web {
 }
 
 /// The URLs there are. The first line that fits answers.
-pub(super) fn routes(app: &mut web::ServiceConfig) {
+pub(super) fn routes(app: &mut web::ServiceConfig, guests: Option<&Routes>) {
+    if let Some(guests) = guests {
+        guests(app);
+    }
     app.service(web::resource("/").get(page::serve).head(page::serve))
         .service(web::resource("/healthz").get(page::health).head(page::health))
         .service(web::resource("/metrics").get(metrics::serve))
@@ -127,48 +159,48 @@ impl WebServer {
     }
 }
 
+/// The app of one thread.
+pub(super) fn app(
+    web: web::Data<Web>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>,
+> {
+    let origins = &web.settings.allowed_origins;
+    let cors = Condition::new(!origins.is_empty(), cors(origins));
+    App::new().app_data(web.clone()).configure(|app| routes(app, web.guests.as_ref())).wrap(cors).wrap(common_headers())
+}
+
 /// Serves HTTP on these listeners, on threads of its own, until stopped. Without listeners there is nothing to serve.
-/// `https` listeners are served only with `tls`. Errors: a place for uploads cannot be made, an origin is none, the
-/// system gives no threads. Blocks for a moment; call it inside a `System`.
+/// Errors: a place for uploads cannot be made, an origin is none, the system gives no threads. Blocks for a moment; call
+/// it inside a `System`.
 pub fn start(
     house: Arc<House>,
     settings: WebSettings,
-    http: Vec<TcpListener>,
-    https: Vec<TcpListener>,
-    tls: Option<Arc<ServerConfig>>,
+    listeners: Listeners,
+    guests: Guests,
     metrics: RenderMetrics,
 ) -> io::Result<WebServer> {
     check_origins(&settings.allowed_origins)?;
+    let Listeners { http, https, tls } = listeners;
     let tls = tls.filter(|_| !https.is_empty());
     let nothing_to_do = http.is_empty() && tls.is_none();
-    let web = web::Data::new(Web::prepare(house, settings, metrics)?);
+    let web = web::Data::new(Web { guests: guests.routes, ..Web::prepare(house, settings, metrics)? });
     if nothing_to_do {
         return Ok(WebServer { handle: None });
     }
-    let app = move || {
-        let origins = &web.settings.allowed_origins;
-        let cors = Condition::new(!origins.is_empty(), cors(origins));
-        App::new().app_data(web.clone()).configure(routes).wrap(cors).wrap(common_headers())
-    };
-    let mut server = HttpServer::new(app)
+    let mut builder = Server::build()
         .workers(std::thread::available_parallelism().map_or(1, |n| n.get().min(2)))
         .worker_max_blocking_threads(FILE_THREADS)
-        .max_connections(CONNECTIONS)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(PATIENCE)
-        .h2_initial_window_size(WINDOWS.0)
-        .h2_initial_connection_window_size(WINDOWS.1)
+        .max_concurrent_connections(CONNECTIONS)
         .shutdown_timeout(FAREWELL)
         .disable_signals();
     for listener in http {
-        server = server.listen(listener)?;
+        builder = accept::listen(builder, listener, web.clone(), None, guests.take_over.clone())?;
     }
-    if let Some(tls) = tls {
-        for listener in https {
-            server = server.listen_rustls_0_23(listener, ServerConfig::clone(&tls))?;
-        }
+    for listener in https.into_iter().filter(|_| tls.is_some()) {
+        builder = accept::listen(builder, listener, web.clone(), tls.clone(), guests.take_over.clone())?;
     }
-    let server = server.run();
+    let server = builder.run();
     let handle = Some(server.handle());
     actix::spawn(async move {
         if let Err(error) = server.await {

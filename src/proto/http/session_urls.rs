@@ -1,7 +1,8 @@
 //! The URLs of a session: `/Session/<id>/...`, read into what they name, and who answers them.
 //!
 //! Any session has them, whatever carries its messages: it is found by its ID among the live sessions. An ID that is
-//! not (or no longer) one is answered with status 550. IDs are secrets and are never logged.
+//! not (or no longer) one is answered with status 550, and so is a request from another network address, or without
+//! its cookie, where the session is tied to them. IDs are secrets and are never logged.
 //! Spec: XIMSS, "HTTP Access".
 
 use super::server::Web;
@@ -9,6 +10,7 @@ use super::{download, part, refusal, upload};
 use crate::domain::sessions::{End, Reach};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::Uid;
+use crate::proto::net::cookies;
 use actix_web::guard::GuardContext;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -147,7 +149,9 @@ pub fn are_these(request: &GuardContext<'_>) -> bool {
 /// Answers a request for a session URL.
 pub async fn serve(request: HttpRequest, payload: web::Payload, web: web::Data<Web>) -> HttpResponse {
     let Some(url) = read(request.uri().path()) else { return refusal::not_found() };
-    let Some(reach) = web.house.sessions.find(&url.session) else { return refusal::of(&Fault::closed()) };
+    let Some(reach) = web.house.sessions.find(&url.session).filter(|reach| admits(reach, &request, &web)) else {
+        return refusal::of(&Fault::closed());
+    };
     let method = request.method();
     let reads = [Method::GET, Method::HEAD];
     let answered = match url.what {
@@ -163,6 +167,12 @@ pub async fn serve(request: HttpRequest, payload: web::Payload, web: web::Data<W
         What::Unknown => return refusal::not_found(),
     };
     answered.unwrap_or_else(|fault| refusal::of(&fault))
+}
+
+/// Whether a request shows what the session wants beside its ID.
+fn admits(reach: &Reach, request: &HttpRequest, web: &Web) -> bool {
+    let cookies = request.headers().get_all(header::COOKIE).map(header::HeaderValue::as_bytes);
+    reach.guard.admits(web.sender(request).map(|sender| sender.address), cookies::values(cookies))
 }
 
 async fn kill(reach: &Reach) -> Outcome<HttpResponse> {

@@ -1,10 +1,10 @@
 //! The web port from outside: a session of no particular kind, its messages and its files.
 
-use super::server::{Web, WebServer, WebSettings, common_headers, routes, start};
+use super::server::{Guests, Listeners, Web, WebServer, WebSettings, common_headers, routes, start};
 use crate::domain::access::Caller;
 use crate::domain::accounts;
 use crate::domain::house::{ClearText, House, Settings};
-use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload, Reach, Registration};
+use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload, Guard, Kind, Reach, Registration};
 use crate::domain::uploads::{Upload, Uploads};
 use crate::format::mime::header::header_length;
 use crate::model::fault::{Fault, Outcome};
@@ -97,6 +97,9 @@ async fn scene(mails: Vec<Vec<u8>>) -> Scene {
         caller: Caller { account: AccountId(1), address: "a@home.test".parse().unwrap() },
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         since: Timestamp::now(),
+        kind: Kind::Connection,
+        guard: Guard::default(),
+        front: Arc::new(()),
         find_message: somebody.clone().recipient(),
         add_upload: somebody.clone().recipient(),
         find_upload: somebody.clone().recipient(),
@@ -112,7 +115,7 @@ impl Scene {
     ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = actix_web::Error, InitError = ()> + use<>>
     {
         let web = Web::prepare(self.house.clone(), WebSettings::default(), Arc::new(|| "counted 1\n".to_owned()));
-        App::new().app_data(web::Data::new(web.unwrap())).configure(routes).wrap(common_headers())
+        App::new().app_data(web::Data::new(web.unwrap())).configure(|app| routes(app, None)).wrap(common_headers())
     }
 }
 
@@ -348,7 +351,14 @@ async fn a_server_serves_in_clear_text_and_over_tls_and_stops() {
     let names = ["localhost".to_owned()];
     let tls = Certificates::load(None, scene.data.path(), &names).unwrap().web();
     let settings = WebSettings { allowed_origins: vec!["https://a.test".into()], ..WebSettings::default() };
-    let server: WebServer = start(scene.house.clone(), settings, listeners, https, Some(tls), Arc::new(String::new)).unwrap();
+    let server: WebServer = start(
+        scene.house.clone(),
+        settings,
+        Listeners { http: listeners, https, tls: Some(tls) },
+        Guests::default(),
+        Arc::new(String::new),
+    )
+    .unwrap();
 
     let request = "HEAD /Session/theID/MIME/in/1-P.txt HTTP/1.1\r\nHost: x\r\nOrigin: https://a.test\r\nConnection: close\r\n\r\n";
     let answer = exchange(tokio::net::TcpStream::connect(clear).await.unwrap(), request).await;

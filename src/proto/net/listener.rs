@@ -157,6 +157,11 @@ impl Doors {
         Ok(())
     }
 
+    /// The counter of connections per address, for those that come in otherwise.
+    pub fn places(&self) -> &PerAddress {
+        &self.places
+    }
+
     /// Connections that are being served.
     pub fn connections(&self) -> usize {
         self.places.total()

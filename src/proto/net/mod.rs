@@ -2,7 +2,11 @@
 //!
 //! Knows no protocol: who opens a door says what is to be done with a client. Serves all front ends.
 
+pub mod basic;
+pub mod cookies;
 pub mod limits;
 pub mod listener;
+pub mod proxies;
 mod self_signed;
 pub mod tls;
+pub mod wire;

@@ -1,12 +1,14 @@
 //! The desk: what a session has at hand, by the client's names. Operations borrow it for a moment, never across an await.
 
+use super::entrance::Entrance;
+use super::outbox::Outbox;
 use super::session::Session;
 use crate::domain::access::Caller;
 use crate::domain::auth::conversation::Conversation;
 use crate::domain::folder::{Close, FolderView};
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
-use crate::domain::sessions::Registration;
+use crate::domain::sessions::{Kind, Registration};
 use crate::domain::tell::tell;
 use crate::domain::uploads::Uploads;
 use crate::domain::watch::Watch;
@@ -16,7 +18,7 @@ use crate::model::names::DomainName;
 use crate::store::accounts::Attempt;
 use actix::{Addr, WeakAddr};
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,6 +38,47 @@ pub struct Peer {
     pub port: u16,
 }
 
+impl Peer {
+    /// A client at this network address, connected to one of ours.
+    pub fn at(address: IpAddr, local: SocketAddr) -> Self {
+        Self { address, local: local.ip().to_canonical(), port: local.port() }
+    }
+}
+
+/// What the transport of a session can do, and what the client has said beside its login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// The connection is encrypted.
+    pub secure: bool,
+    /// `starttls` can be offered.
+    pub can_start_tls: bool,
+    /// What the session is to live by.
+    pub kind: Kind,
+    /// Wishes for the login.
+    pub wishes: Wishes,
+}
+
+impl Way {
+    /// A connection in clear text that stays so.
+    pub const CLEAR: Self = Self { secure: false, can_start_tls: false, kind: Kind::Connection, wishes: Wishes::NONE };
+}
+
+/// Wishes of a client that logs in over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wishes {
+    /// Its other sessions of this kind are to end.
+    pub kill_old: bool,
+    /// Whether the session is tied to the client's network address; None: as the preference `IPWatch` says.
+    pub watch_address: Option<bool>,
+    /// Whether requests must bring a cookie; None: as the preference `UseCookie` says. Never where none can be given.
+    pub use_cookie: Option<bool>,
+}
+
+impl Wishes {
+    /// Those of a transport that has no way to say them, or to give a cookie.
+    pub const NONE: Self = Self { kill_old: false, watch_address: None, use_cookie: Some(false) };
+}
+
 /// Who is logged in.
 pub struct Login {
     /// The account.
@@ -51,6 +94,10 @@ pub struct Login {
     /// The account's change number, read in the same question as the verifiers that admitted the client: when the
     /// account's sessions up to a later change must end (`accounts::end_sessions`), this one is among them.
     pub since: ModSeq,
+    /// The cookie that requests for the session's URLs must bring.
+    pub cookie: Option<String>,
+    /// The way into the session from its URLs.
+    pub entrance: Arc<Entrance>,
     /// The entry among the live sessions, which goes with the session.
     pub registration: Registration,
 }
@@ -86,6 +133,12 @@ pub struct Desk {
     pub secure: Cell<bool>,
     /// True when `starttls` can be offered.
     pub can_start_tls: Cell<bool>,
+    /// What the session lives by.
+    pub kind: Kind,
+    /// What the client wished for its login.
+    pub wishes: Wishes,
+    /// What the session says unasked, and its answers where the request did not name another place for them.
+    pub outbox: Outbox,
     /// The domain that names without one belong to.
     pub domain: RefCell<DomainName>,
     /// The "uploaded file set".
@@ -108,13 +161,16 @@ pub struct Desk {
 
 impl Desk {
     /// The desk of a client that has just connected.
-    pub fn new(house: Arc<House>, peer: Peer, secure: bool, can_start_tls: bool) -> Self {
+    pub fn new(house: Arc<House>, peer: Peer, way: Way, outbox: Outbox) -> Self {
         let settings = house.settings();
         Self {
             house,
             peer,
-            secure: Cell::new(secure),
-            can_start_tls: Cell::new(can_start_tls),
+            secure: Cell::new(way.secure),
+            can_start_tls: Cell::new(way.can_start_tls),
+            kind: way.kind,
+            wishes: way.wishes,
+            outbox,
             domain: RefCell::new(settings.domain.clone()),
             uploads: RefCell::default(),
             folders: RefCell::default(),

@@ -3,12 +3,19 @@
 use super::desk::Peer;
 use super::tcp;
 use crate::proto::net::listener::Doors;
+use crate::proto::net::wire::TakeOver;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
 /// What a client past the limit of its address is told.
 const REFUSAL: &[u8] = b"<response errorText=\"too many connections from this address\" errorNum=\"501\"/>\0<bye/>\0";
+
+/// How long a refusal may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Doors {
     /// Serves XIMSS on a listener: with an `acceptor` `starttls` is offered, or TLS is spoken `from_first_byte`.
@@ -20,6 +27,31 @@ impl Doors {
         self.open(listener, refusal, move |arrival| {
             let peer = Peer { address: arrival.address, local: arrival.local, port: arrival.port };
             tcp::serve(house.clone(), arrival.stream, peer, acceptor.clone(), from_first_byte)
+        })
+    }
+}
+
+impl Doors {
+    /// Serves XIMSS on connections that came in by the web port. They count like all others; on those in clear text
+    /// `starttls` is offered.
+    pub fn take_over(&self, acceptor: TlsAcceptor) -> TakeOver {
+        let (house, places) = (self.house().clone(), self.places().clone());
+        Arc::new(move |mut wire, ends| {
+            let (house, places, acceptor) = (house.clone(), places.clone(), acceptor.clone());
+            Box::pin(async move {
+                match places.enter(ends.peer, house.settings().limits.sessions_per_address) {
+                    Some(place) => {
+                        tcp::serve_wire(house, wire, Peer::at(ends.peer, ends.local), acceptor).await;
+                        drop(place);
+                    }
+                    None => {
+                        metrics::counter!("posthouse_connections_refused").increment(1);
+                        // It is refused all the same when it does not listen.
+                        let refused = async { wire.write_all(REFUSAL).await.and(wire.shutdown().await) };
+                        let _ = tokio::time::timeout(PATIENCE, refused).await;
+                    }
+                }
+            })
         })
     }
 }

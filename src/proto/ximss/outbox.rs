@@ -10,7 +10,9 @@ use crate::xml::write::to_bytes;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// Answers wait while this many bytes are unread.
 const ROOM: usize = 128 << 10;
@@ -32,6 +34,38 @@ impl Outgoing {
         match self {
             Self::Answer(bytes) | Self::Notice(bytes) => bytes,
         }
+    }
+
+    /// The bytes of the message, without the rest.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Answer(bytes) | Self::Notice(bytes) => bytes,
+        }
+    }
+}
+
+/// The way to an outbox for all answers of one batch of requests. When the last handle goes, no request is left to
+/// answer, be it that the session ended, and the outbox closes.
+#[derive(Clone)]
+pub struct AnswersTo(Arc<ClosedWhenDropped>);
+
+struct ClosedWhenDropped(Outbox);
+
+impl AnswersTo {
+    /// A way to this outbox.
+    pub fn new(outbox: Outbox) -> Self {
+        Self(Arc::new(ClosedWhenDropped(outbox)))
+    }
+
+    /// The outbox.
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.0
+    }
+}
+
+impl Drop for ClosedWhenDropped {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -66,6 +100,8 @@ impl State {
 struct Shared {
     state: Mutex<State>,
     most: usize,
+    /// How long an answer waits for room before the client counts as gone; None where the transport finds out itself.
+    patience: Option<Duration>,
     /// Told when something was put in; whoever takes waits for it.
     filled: Notify,
     /// Told when something was taken out or nothing more will be; answers and confirmations wait for it.
@@ -79,10 +115,20 @@ pub struct Outbox(Arc<Shared>);
 impl Outbox {
     /// An outbox that closes when more than `most` bytes of notices are unread.
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), most, filled: Notify::new(), drained: Notify::new() }))
+        Self::with(most, None)
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+    /// The same for a client that comes for what is said when it likes: when it does not for so long, though an answer
+    /// waits, the outbox closes.
+    pub fn patient(most: usize, patience: Duration) -> Self {
+        Self::with(most, Some(patience))
+    }
+
+    fn with(most: usize, patience: Option<Duration>) -> Self {
+        Self(Arc::new(Shared { state: Mutex::default(), most, patience, filled: Notify::new(), drained: Notify::new() }))
+    }
+
+    fn lock<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         // A panic while the lock was held cannot leave the queue half changed.
         f(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -92,7 +138,7 @@ impl Outbox {
         loop {
             // Made before the look: it hears what is told from here on.
             let drained = self.0.drained.notified();
-            if let Some(found) = self.with(&mut look) {
+            if let Some(found) = self.lock(&mut look) {
                 return found;
             }
             drained.await;
@@ -107,7 +153,15 @@ impl Outbox {
             State { bytes: waiting, .. } if *waiting >= ROOM => None,
             state => Some(Ok(state.push(Outgoing::Answer(bytes.clone())))),
         };
-        self.once_drained(put_in).await?;
+        let put = self.once_drained(put_in);
+        match self.0.patience {
+            None => put.await?,
+            Some(patience) => timeout(patience, put).await.unwrap_or_else(|_| {
+                tracing::info!("a client does not fetch its answers; its session is closed");
+                self.abort();
+                Err(Fault::closed())
+            })?,
+        };
         self.0.filled.notify_one();
         Ok(())
     }
@@ -116,7 +170,7 @@ impl Outbox {
     /// the client has let pile up.
     pub fn notice(&self, message: &Element) -> Option<Ticket> {
         let bytes = Bytes::from(to_bytes(message));
-        let (ticket, overfull) = self.with(|state| {
+        let (ticket, overfull) = self.lock(|state| {
             if state.closed {
                 return (None, false);
             }
@@ -137,6 +191,11 @@ impl Outbox {
         self.once_drained(|state| if state.taken >= number { Some(true) } else { state.aborted.then_some(false) }).await
     }
 
+    /// Waits until nothing more is added.
+    pub async fn closed(&self) {
+        self.once_drained(|state| state.closed.then_some(())).await;
+    }
+
     /// Waits until all is dropped.
     pub async fn aborted(&self) {
         self.once_drained(|state| state.aborted.then_some(())).await;
@@ -144,13 +203,13 @@ impl Outbox {
 
     /// No more is added; what is there may still be taken.
     pub fn close(&self) {
-        self.with(|state| state.closed = true);
+        self.lock(|state| state.closed = true);
         self.tell_all();
     }
 
     /// No more is added and what is there is dropped.
     pub fn abort(&self) {
-        self.with(|state| *state = State { closed: true, aborted: true, taken: state.taken, ..State::default() });
+        self.lock(|state| *state = State { closed: true, aborted: true, taken: state.taken, ..State::default() });
         self.tell_all();
     }
 
@@ -163,15 +222,24 @@ impl Outbox {
 
     /// Takes what there is, waiting until there is something; None once the outbox is closed and empty.
     pub async fn take(&self) -> Option<VecDeque<Outgoing>> {
+        let (taken, ticket) = self.take_unconfirmed().await?;
+        self.confirm(ticket);
+        Some(taken)
+    }
+
+    /// Takes what there is, as `take` does, without counting it as taken: what was said up to the ticket arrives with
+    /// the client when that is confirmed.
+    pub async fn take_unconfirmed(&self) -> Option<(VecDeque<Outgoing>, Ticket)> {
         loop {
             let filled = self.0.filled.notified();
-            let (taken, closed) = self.with(|state| {
-                (state.bytes, state.notices, state.taken) = (0, 0, state.said.max(state.taken));
-                (std::mem::take(&mut state.waiting), state.closed)
+            let (taken, said, closed) = self.lock(|state| {
+                (state.bytes, state.notices) = (0, 0);
+                (std::mem::take(&mut state.waiting), state.said, state.closed)
             });
             if !taken.is_empty() {
+                // There is room from here on.
                 self.0.drained.notify_waiters();
-                return Some(taken);
+                return Some((taken, Ticket(said)));
             }
             if closed {
                 return None;
@@ -180,9 +248,15 @@ impl Outbox {
         }
     }
 
+    /// What was said up to the ticket has arrived.
+    pub fn confirm(&self, Ticket(number): Ticket) {
+        self.lock(|state| state.taken = state.taken.max(number));
+        self.0.drained.notify_waiters();
+    }
+
     /// True once nothing more is added.
     pub fn is_closed(&self) -> bool {
-        self.with(|state| state.closed)
+        self.lock(|state| state.closed)
     }
 }
 
@@ -216,7 +290,7 @@ mod tests {
         assert_eq!(answered(&outbox, 1), Some(Ok(())));
         assert_eq!(take(&outbox).unwrap(), "ana");
         assert_eq!(take(&outbox), None);
-        assert_eq!(outbox.with(|state| (state.waiting.capacity(), state.bytes, state.notices)), (0, 0, 0), "an idle outbox holds nothing");
+        assert_eq!(outbox.lock(|state| (state.waiting.capacity(), state.bytes, state.notices)), (0, 0, 0), "an idle outbox holds nothing");
     }
 
     #[tokio::test]
@@ -262,6 +336,37 @@ mod tests {
         assert!(outbox.notice(&message(10)).is_some() && !outbox.is_closed());
         assert_eq!(answered(&outbox, 1), None, "there is no room");
         assert_eq!(take(&outbox).unwrap(), "an");
+    }
+
+    #[test]
+    fn what_was_taken_has_arrived_once_it_is_confirmed() {
+        let outbox = Outbox::new(1 << 20);
+        let first = outbox.notice(&message(1)).unwrap();
+        let (taken, ticket) = outbox.take_unconfirmed().now_or_never().flatten().unwrap();
+        assert_eq!((taken.len(), ticket), (1, first));
+        assert_eq!(outbox.taken(first).now_or_never(), None);
+        let second = outbox.notice(&message(1)).unwrap();
+        outbox.confirm(ticket);
+        assert_eq!((outbox.taken(first).now_or_never(), outbox.taken(second).now_or_never()), (Some(true), None));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_fetches_nothing_is_given_up_after_a_while() {
+        let outbox = Outbox::patient(1 << 20, Duration::from_millis(1));
+        outbox.answer(&message(ROOM)).await.unwrap();
+        assert_eq!(outbox.answer(&message(1)).await, Err(Fault::closed()));
+        assert!(outbox.is_closed() && outbox.take().await.is_none());
+    }
+
+    #[test]
+    fn an_outbox_closes_when_nobody_is_left_to_answer() {
+        let outbox = Outbox::new(1 << 20);
+        let one = AnswersTo::new(outbox.clone());
+        let another = one.clone();
+        drop(one);
+        assert!(!outbox.is_closed());
+        drop(another);
+        assert!(outbox.is_closed());
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! splits an answer. What is told to it (notices) waits meanwhile; each teller has at most one message under way.
 //! Spec: XIMSS, "Protocol and Message Syntax", "Service Operations".
 
-use super::desk::{After, Desk, Peer};
+use super::desk::{After, Desk, Peer, Way};
+use super::entrance::Entrance;
 use super::form::session as form;
 use super::measures;
-use super::outbox::{Outbox, Ticket};
+use super::outbox::{AnswersTo, Outbox, Ticket};
 use super::request::Cx;
 use super::table;
 use crate::domain::folder::{FolderModified, Show};
@@ -37,6 +38,28 @@ pub struct Incoming {
     pub message: Outcome<Element>,
     /// Its place among the requests that may wait; given back when it has been answered.
     pub place: Option<OwnedSemaphorePermit>,
+    /// Where its answers go, if not where all goes that the session says.
+    pub answers: Option<AnswersTo>,
+}
+
+/// A client has asked what there is to hear: somebody is there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Touched;
+
+/// Asks for the way into the session; None before login.
+#[derive(Message)]
+#[rtype(result = "Option<Entry>")]
+pub struct Enter;
+
+/// The way into a session, for a transport that is not to be its only one.
+pub struct Entry {
+    /// The session's ID in URLs.
+    pub url_id: String,
+    /// The cookie that requests must bring, if any.
+    pub cookie: Option<String>,
+    /// The entrance.
+    pub entrance: Arc<Entrance>,
 }
 
 /// The transport has begun TLS on the connection.
@@ -66,8 +89,8 @@ pub struct Session {
 
 impl Session {
     /// Starts the session of a client that has just connected, on the arbiter of the caller.
-    pub fn open(house: Arc<House>, peer: Peer, secure: bool, can_start_tls: bool, outbox: Outbox) -> actix::Addr<Self> {
-        let desk = Rc::new(Desk::new(house.clone(), peer, secure, can_start_tls));
+    pub fn open(house: Arc<House>, peer: Peer, way: Way, outbox: Outbox) -> actix::Addr<Self> {
+        let desk = Rc::new(Desk::new(house.clone(), peer, way, outbox.clone()));
         let begun = Instant::now();
         Self::create(move |ctx| {
             desk.attach(ctx.address());
@@ -75,8 +98,8 @@ impl Session {
         })
     }
 
-    fn context_for(&self, element: &Element) -> Cx {
-        Cx { id: element.get("id").map(str::to_owned), house: self.house.clone(), desk: self.desk.clone(), outbox: self.outbox.clone() }
+    fn context_for(&self, element: &Element, outbox: Outbox) -> Cx {
+        Cx { id: element.get("id").map(str::to_owned), house: self.house.clone(), desk: self.desk.clone(), outbox }
     }
 
     /// When the session ends unless something happens: a login in time, then a request now and then.
@@ -195,12 +218,12 @@ impl Handler<Incoming> for Session {
     fn handle(&mut self, incoming: Incoming, _: &mut Self::Context) -> Self::Result {
         self.last_request = Instant::now();
         metrics::counter!(measures::REQUESTS).increment(1);
-        let outbox = self.outbox.clone();
+        let outbox = incoming.answers.as_ref().map_or(&self.outbox, AnswersTo::outbox).clone();
         let desk = self.desk.clone();
         let (id, answer) = match incoming.message {
             Err(fault) => (None, Err(fault)),
             Ok(element) => {
-                let cx = self.context_for(&element);
+                let cx = self.context_for(&element, outbox.clone());
                 (cx.id.clone(), table::find(&element.name, desk.is_logged_in()).map(|op| (op.run)(element, cx)))
             }
         };
@@ -217,7 +240,7 @@ impl Handler<Incoming> for Session {
                 // A closed outbox means a client that is gone; there is nobody to tell.
                 let _ = outbox.answer(&response(id.as_deref(), &outcome)).await;
             }
-            drop(incoming.place);
+            drop((incoming.place, incoming.answers));
             desk.take_after()
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|after, session, ctx| {
@@ -230,6 +253,21 @@ impl Handler<Incoming> for Session {
             }
             after
         })))
+    }
+}
+
+impl Handler<Touched> for Session {
+    type Result = ();
+    fn handle(&mut self, _: Touched, _: &mut Self::Context) {
+        self.last_request = Instant::now();
+    }
+}
+
+impl Handler<Enter> for Session {
+    type Result = Option<Entry>;
+    fn handle(&mut self, _: Enter, _: &mut Self::Context) -> Self::Result {
+        let login = self.desk.login().ok()?;
+        Some(Entry { url_id: login.url_id.clone(), cookie: login.cookie.clone(), entrance: login.entrance.clone() })
     }
 }
 
@@ -261,6 +299,7 @@ impl Handler<End> for Session {
                 self.outbox.notice(&form::alert(now, &zone, "The server is shutting down."));
                 self.end(ctx);
             }
+            End::Replaced => self.end(ctx),
         }
     }
 }

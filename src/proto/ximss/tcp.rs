@@ -6,13 +6,14 @@
 //! the answers to what it asked; one that reads nothing for the idle time is cut off.
 //! Spec: XIMSS, "Protocol and Message Syntax", starttls.
 
-use super::desk::{After, Peer};
+use super::desk::{After, Peer, Way};
 use super::outbox::{Outbox, Outgoing};
 use super::session::{ConnectionGone, Incoming, Secured, Session};
 use crate::domain::house::House;
 use crate::domain::tell::tell;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::limits::Limits;
+use crate::proto::net::wire::Wire;
 use crate::xml::Element;
 use crate::xml::frame::{Framed, Framer};
 use crate::xml::read::{self, document};
@@ -35,7 +36,7 @@ use tokio_rustls::server::TlsStream;
 /// Bytes read at a time.
 const STEP: usize = 16 << 10;
 /// Messages longer than this are parsed on another thread, and written by themselves.
-const LARGE: usize = 64 << 10;
+pub(super) const LARGE: usize = 64 << 10;
 /// Bytes of a client that are still read after the end.
 const FAREWELL: usize = 1 << 20;
 /// How long the end may take.
@@ -148,7 +149,20 @@ pub async fn serve(house: Arc<House>, stream: TcpStream, peer: Peer, tls: Option
     {
         return;
     }
-    let mut connection = Connection::over(house, stream, peer, tls, from_first_byte);
+    converse(Connection::over(house, stream, peer, tls, from_first_byte)).await;
+}
+
+/// Serves a connection that came in elsewhere, with a client that has begun to speak XIMSS. With `tls`, `starttls` is
+/// offered on one in clear text.
+pub async fn serve_wire(house: Arc<House>, wire: Wire, peer: Peer, tls: TlsAcceptor) {
+    let (stream, secure) = match wire {
+        Wire::Clear(stream) => (Stream::Clear(stream), false),
+        Wire::Encrypted(stream) => (Stream::Encrypted(stream), true),
+    };
+    converse(Connection::over(house, stream, peer, Some(tls), secure)).await;
+}
+
+async fn converse(mut connection: Box<Connection>) {
     let ended = connection.run().await;
     if let Err(error) = Box::pin(connection.part(ended)).await {
         tracing::debug!(%error, "a connection ended");
@@ -193,7 +207,7 @@ impl Connection {
         let outbox = Outbox::new(limits.unread_output);
         let can_start_tls = tls.is_some() && !secure;
         Box::new(Self {
-            session: Session::open(house.clone(), peer, secure, can_start_tls, outbox.clone()),
+            session: Session::open(house.clone(), peer, Way { secure, can_start_tls, ..Way::CLEAR }, outbox.clone()),
             framer: Framer::new(limits.message_before_login),
             places: Arc::new(Semaphore::new(limits.waiting_requests)),
             most_waiting: u32::try_from(limits.waiting_requests).unwrap_or(u32::MAX),
@@ -298,14 +312,14 @@ impl Connection {
             let message = match self.framer.next(&mut self.incoming) {
                 Framed::Incomplete if !self.framer.is_skipping() || self.logged_in => return Ok(ControlFlow::Continue(())),
                 Framed::Incomplete | Framed::Skipped if !self.logged_in => {
-                    Box::pin(self.ask(Incoming { message: too_long(), place: None })).await?;
+                    Box::pin(self.ask(Incoming { message: too_long(), place: None, answers: None })).await?;
                     self.outbox.close();
                     return Ok(ControlFlow::Break(()));
                 }
                 Framed::Incomplete | Framed::Skipped => too_long(),
                 Framed::Message(bytes) => parse(&self.house, bytes).await,
             };
-            let incoming = Incoming { message, place: Some(place) };
+            let incoming = Incoming { message, place: Some(place), answers: None };
             if self.logged_in {
                 // Bounded: each request holds one of a fixed number of places.
                 tell(&self.session, incoming);
@@ -357,7 +371,7 @@ pub fn xml_limits(limits: &Limits) -> read::Limits {
 }
 
 /// Parses a message; a large one on another thread.
-async fn parse(house: &House, bytes: BytesMut) -> Outcome<Element> {
+pub(super) async fn parse(house: &House, bytes: BytesMut) -> Outcome<Element> {
     let limits = xml_limits(&house.settings().limits);
     if bytes.len() > LARGE {
         return Box::pin(house.store.compute(move || document(&bytes, &limits))).await;

@@ -1,12 +1,13 @@
 //! For tests only: a session without a transport, already logged in.
 
-use super::desk::{After, Desk, Login, Peer};
+use super::desk::{After, Desk, Login, Peer, Way};
+use super::entrance::Entrance;
 use super::outbox::{Outbox, Outgoing};
 use super::session::{Incoming, Session};
 use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
-use crate::domain::sessions::Reach;
+use crate::domain::sessions::{Guard, Kind, Reach};
 use crate::model::time::Timestamp;
 use crate::store::accounts;
 use crate::xml::Element;
@@ -33,7 +34,7 @@ impl Client {
     /// A client that has just connected.
     pub(crate) fn connected(house: &Arc<House>) -> Self {
         let outbox = Outbox::new(house.settings().limits.unread_output);
-        Self { session: Session::open(house.clone(), peer(), false, false, outbox.clone()), outbox, url_id: String::new() }
+        Self { session: Session::open(house.clone(), peer(), Way::CLEAR, outbox.clone()), outbox, url_id: String::new() }
     }
 
     /// A client that has logged in.
@@ -44,17 +45,22 @@ impl Client {
         let (house, caller, url_id, session) = (house.clone(), caller.clone(), client.url_id.clone(), client.session.clone());
         let enter = move |desk: &Desk| {
             let address = peer().address;
+            let entrance = Arc::new(Entrance::new(session.clone(), desk.outbox.clone(), Kind::Connection));
             let reach = Reach {
                 caller: caller.clone(),
                 address,
                 since: Timestamp::now(),
+                kind: Kind::Connection,
+                guard: Guard::default(),
+                front: entrance.clone(),
                 find_message: session.clone().recipient(),
                 add_upload: session.clone().recipient(),
                 find_upload: session.clone().recipient(),
                 end: session.recipient(),
             };
             let registration = house.sessions.register(&url_id, reach, 64).unwrap();
-            let login = Login { caller, real_name: None, url_id, version: (6, 1), previous: None, since, registration };
+            let login =
+                Login { caller, real_name: None, url_id, version: (6, 1), previous: None, since, cookie: None, entrance, registration };
             desk.begin(login, Preferences::default()).unwrap();
         };
         client.session.send(super::session::tests::AtDesk(Box::new(enter))).await.unwrap();
@@ -64,7 +70,7 @@ impl Client {
     /// Sends a request; what the transport is to do then.
     pub(crate) async fn send(&self, request: &str) -> After {
         let message = document(request.as_bytes(), &Default::default());
-        self.session.send(Incoming { message, place: None }).await.unwrap()
+        self.session.send(Incoming { message, place: None, answers: None }).await.unwrap()
     }
 
     /// Sends a request and takes all that the session has said up to its response.

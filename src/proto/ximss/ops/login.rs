@@ -7,16 +7,19 @@
 use super::prelogin::{DOMAIN, place, takes_clear_text, target_domain};
 use crate::domain::auth::conversation::{Conversation, Step};
 use crate::domain::auth::{self, Admitted, Claim, Use, Verified, nonce};
-use crate::domain::sessions::{Reach, new_id};
+use crate::domain::preferences::Preferences;
+use crate::domain::sessions::{Guard, Reach, new_id};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::DomainName;
 use crate::model::time::Timestamp;
 use crate::proto::ximss::desk::{self, After, Exchange, SERVICE};
+use crate::proto::ximss::entrance::Entrance;
 use crate::proto::ximss::form::session::session_message;
 use crate::proto::ximss::request::{Cx, Phase, Request};
 use crate::xml::{Arg, Attr, Element, FromAttr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const METHOD: Attr<String> = Attr::new("method", "the SASL mechanism; without it: name and password in clear text");
@@ -173,25 +176,46 @@ async fn go_on(cx: &Cx, conversation: Box<Conversation>, version: (u32, u32), da
 
 /// Turns a connection with somebody verified at its other end into a session.
 async fn begin_session(cx: &Cx, verified: Verified, version: (u32, u32)) -> Outcome<()> {
-    let (session, from, url_id) = (cx.desk.session()?, cx.desk.peer.address, new_id()?);
+    let (session, from, url_id, kind) = (cx.desk.session()?, cx.desk.peer.address, new_id()?, cx.desk.kind);
     let (caller, since) = (verified.caller.clone(), verified.since);
+    let entrance = Arc::new(Entrance::new(session.clone(), cx.desk.outbox.clone(), kind));
     let reach = Reach {
         caller: caller.clone(),
         address: from,
         since: Timestamp::now(),
+        kind,
+        guard: Guard::default(),
+        front: entrance.clone(),
         find_message: session.clone().recipient(),
         add_upload: session.clone().recipient(),
         find_upload: session.clone().recipient(),
         end: session.recipient(),
     };
+    if cx.desk.wishes.kill_old {
+        cx.house.sessions.replace(caller.account, kind);
+    }
     // Before it is admitted: whoever removes the account in this moment finds the session and ends it.
     let most = cx.house.settings().limits.sessions_per_account;
     let registration = cx.house.sessions.register(&url_id, reach, most)?;
     let Admitted { record, previous, preferences } = auth::admit(&cx.house, verified, from, SERVICE).await?;
+    let (guard, cookie) = guard(cx, &preferences)?;
+    // In time: nobody knows the ID before the session message.
+    registration.set_guard(guard);
     let real_name = record.real_name().map(str::to_owned);
-    let login = desk::Login { caller, real_name, url_id, version, previous, since, registration };
+    let login = desk::Login { caller, real_name, url_id, version, previous, since, cookie, entrance, registration };
     let message = session_message(&login);
     cx.desk.begin(login, preferences)?;
     cx.afterwards(After::LoggedIn);
     cx.send(message).await
+}
+
+/// What requests for the session's URLs must show, by the client's wishes and the account's preferences; and the cookie,
+/// if that is part of it.
+fn guard(cx: &Cx, preferences: &Preferences) -> Outcome<(Guard, Option<String>)> {
+    let preferred = |name: &str| preferences.text(name).eq_ignore_ascii_case("YES");
+    let wishes = cx.desk.wishes;
+    let watched = wishes.watch_address.unwrap_or_else(|| preferred("IPWatch"));
+    let cookie = wishes.use_cookie.unwrap_or_else(|| preferred("UseCookie")).then(new_id).transpose()?;
+    let guard = Guard { address: watched.then_some(cx.desk.peer.address), cookie: None };
+    Ok((cookie.iter().fold(guard, |guard, cookie| guard.with_cookie(cookie)), cookie))
 }

@@ -3,7 +3,7 @@
 use crate::domain::accounts::{NewAccount, create_with_password, ensure_main_domain, set_password, set_settings};
 use crate::domain::house::{ClearText, House, Settings};
 use crate::model::limits::Limits;
-use crate::proto::ximss::desk::{After, Peer};
+use crate::proto::ximss::desk::{After, Peer, Way};
 use crate::proto::ximss::outbox::Outbox;
 use crate::proto::ximss::session::{Incoming, Session};
 use crate::store::{Store, accounts};
@@ -49,13 +49,13 @@ impl Client {
     fn connect(house: &Arc<House>, from: &str, secure: bool) -> Self {
         let peer = Peer { address: from.parse().unwrap(), local: "127.0.0.1".parse().unwrap(), port: 11024 };
         let outbox = Outbox::new(1 << 20);
-        Self { session: Session::open(house.clone(), peer, secure, !secure, outbox.clone()), outbox }
+        Self { session: Session::open(house.clone(), peer, Way { secure, can_start_tls: !secure, ..Way::CLEAR }, outbox.clone()), outbox }
     }
 
     /// Sends a request; gives what the server says, and what the transport is to do.
     async fn ask(&self, request: &str) -> (Vec<Element>, After) {
         let message = document(request.as_bytes(), &Default::default());
-        let after = self.session.send(Incoming { message, place: None }).await.unwrap();
+        let after = self.session.send(Incoming { message, place: None, answers: None }).await.unwrap();
         let said = self.outbox.take().now_or_never().flatten().unwrap_or_default();
         (said.iter().map(|message| document(message.bytes(), &Default::default()).unwrap()).collect(), after)
     }

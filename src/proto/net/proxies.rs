@@ -12,23 +12,31 @@ pub struct Sender {
     pub address: IpAddr,
     /// True when somebody who is not trusted says to have passed the request on.
     pub relayed: bool,
+    /// True when it came through a proxy that is trusted.
+    pub by_trusted: bool,
 }
 
 impl Sender {
     /// The sender of a request that `peer` delivered, with the values of its `X-Forwarded-For` headers in order.
     pub fn of<'a>(peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &'a str>, trusted: &[IpAddr]) -> Self {
         let mut address = peer.to_canonical();
+        let by_trusted = trusted.contains(&address);
         let mut hops = forwarded_for.rev().flat_map(|value| value.rsplit(',')).map(str::trim).filter(|hop| !hop.is_empty());
         while trusted.contains(&address) {
             match hops.next().map(parse) {
                 Some(Some(before)) => address = before.to_canonical(),
-                Some(None) => return Self { address, relayed: true },
-                None => return Self { address, relayed: false },
+                Some(None) => return Self { address, relayed: true, by_trusted },
+                None => return Self { address, relayed: false, by_trusted },
             }
         }
         // Behind the last proxy that is trusted the address is known; what the sender says of others is its own affair.
-        let by_trusted = address != peer.to_canonical();
-        Self { address, relayed: !by_trusted && hops.next().is_some() }
+        Self { address, relayed: !by_trusted && hops.next().is_some(), by_trusted }
+    }
+
+    /// True when all of the request's way, as far as it is known, was encrypted. `secure`: this connection is;
+    /// `forwarded_proto`: what a proxy says of the client's own (`X-Forwarded-Proto`), believed where it is trusted.
+    pub fn is_encrypted(self, secure: bool, forwarded_proto: Option<&str>) -> bool {
+        secure || (self.by_trusted && forwarded_proto.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https")))
     }
 
     /// True for this machine, speaking for itself.
@@ -53,9 +61,13 @@ mod tests {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let trusted = [ip("127.0.0.1"), ip("10.0.0.1")];
         let of = |peer: &str, headers: &[&str]| Sender::of(ip(peer), headers.iter().copied(), &trusted);
-        let sender = |address: &str, relayed| Sender { address: ip(address), relayed };
-        assert_eq!(of("192.0.2.1", &[]), sender("192.0.2.1", false));
-        assert_eq!(of("192.0.2.1", &["127.0.0.1"]), sender("192.0.2.1", true));
+        let stranger = |address: &str, relayed| Sender { address: ip(address), relayed, by_trusted: false };
+        let sender = |address: &str, relayed| Sender { by_trusted: true, ..stranger(address, relayed) };
+        assert_eq!(of("192.0.2.1", &[]), stranger("192.0.2.1", false));
+        assert_eq!(of("192.0.2.1", &["127.0.0.1"]), stranger("192.0.2.1", true));
+        let https = Some(" HTTPS");
+        assert!(of("127.0.0.1", &["192.0.2.7"]).is_encrypted(false, https) && !of("192.0.2.1", &[]).is_encrypted(false, https));
+        assert!(!of("127.0.0.1", &["192.0.2.7"]).is_encrypted(false, Some("http")) && of("192.0.2.1", &[]).is_encrypted(true, None));
         assert_eq!(of("127.0.0.1", &[]), sender("127.0.0.1", false));
         assert_eq!(of("::ffff:127.0.0.1", &["127.0.0.1, 192.0.2.7"]), sender("192.0.2.7", false));
         assert_eq!(of("127.0.0.1", &["127.0.0.1", "192.0.2.7:1234, 10.0.0.1"]), sender("192.0.2.7", false));
