@@ -558,6 +558,23 @@ fn a_password_that_changes_ends_the_session_and_says_so() {
 }
 
 #[test]
+fn a_server_that_stops_says_so() {
+    let mut server = server("");
+    let web = Web::login(server.http(), &user(), "secret");
+    thread::scope(|scope| {
+        let poll = || scope.spawn(|| messages(&web.request("GET", "?ackSeq=0&maxWait=60", "")));
+        let polls = [poll(), poll()];
+        // One has been sent away by the other, which waits.
+        while !polls.iter().any(|poll| poll.is_finished()) {
+            thread::yield_now();
+        }
+        server.stop();
+        let said: Vec<Element> = polls.into_iter().flat_map(|poll| poll.join().unwrap()).collect();
+        assert_eq!(names(&said), ["alert", "bye"], "{said:?}");
+    });
+}
+
+#[test]
 fn scripts_of_other_origins_are_answered_as_configured() {
     let ask = |server: &Server, path: &str| {
         let headers = [("Origin", "https://mail.example.test"), ("Access-Control-Request-Method", "POST")];

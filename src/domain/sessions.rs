@@ -236,3 +236,94 @@ impl Drop for Registration {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Actor, Context, Handler};
+
+    #[test]
+    fn a_guard_wants_the_place_and_the_cookie() {
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        let open = Guard::default();
+        assert!(open.admits(None, [].into_iter()));
+        let tied = Guard { address: ip("192.0.2.1"), cookie: None };
+        assert!(tied.admits(ip("::ffff:192.0.2.1"), [].into_iter()));
+        assert!(!tied.admits(ip("192.0.2.2"), [].into_iter()) && !tied.admits(None, [].into_iter()));
+        let near = Guard { address: ip("127.0.0.1"), cookie: None };
+        assert!(near.admits(ip("::1"), [].into_iter()) && !near.admits(ip("192.0.2.1"), [].into_iter()));
+        let both = tied.with_cookie("right");
+        assert!(both.admits(ip("192.0.2.1"), ["other", "right"].into_iter()));
+        assert!(!both.admits(ip("192.0.2.1"), ["Right"].into_iter()) && !both.admits(ip("192.0.2.2"), ["right"].into_iter()));
+    }
+
+    /// Hears how it is to end.
+    #[derive(Default)]
+    struct Somebody(Arc<Mutex<Vec<End>>>);
+    impl Actor for Somebody {
+        type Context = Context<Self>;
+    }
+    impl Handler<End> for Somebody {
+        type Result = ();
+        fn handle(&mut self, how: End, _: &mut Self::Context) {
+            self.0.lock().unwrap().push(how);
+        }
+    }
+    impl Handler<FindMessage> for Somebody {
+        type Result = Outcome<BlobId>;
+        fn handle(&mut self, _: FindMessage, _: &mut Self::Context) -> Self::Result {
+            Err(Fault::no_message())
+        }
+    }
+    impl Handler<AddUpload> for Somebody {
+        type Result = Outcome<()>;
+        fn handle(&mut self, _: AddUpload, _: &mut Self::Context) -> Self::Result {
+            Ok(())
+        }
+    }
+    impl Handler<FindUpload> for Somebody {
+        type Result = Outcome<Upload>;
+        fn handle(&mut self, _: FindUpload, _: &mut Self::Context) -> Self::Result {
+            Err(Fault::not_found("no file"))
+        }
+    }
+
+    #[test]
+    fn sessions_that_are_replaced_make_room_at_once() {
+        actix::System::new().block_on(async {
+            let sessions = Sessions::default();
+            let heard = Arc::<Mutex<Vec<End>>>::default();
+            let enter = |id: &str, account: u64, kind: Kind| {
+                let somebody = Somebody(heard.clone()).start();
+                let reach = Reach {
+                    caller: Caller { account: AccountId(account), address: "a@home.test".parse().unwrap() },
+                    address: IpAddr::from([127, 0, 0, 1]),
+                    since: Timestamp::now(),
+                    kind,
+                    guard: Guard::default(),
+                    front: Arc::new(()),
+                    find_message: somebody.clone().recipient(),
+                    add_upload: somebody.clone().recipient(),
+                    find_upload: somebody.clone().recipient(),
+                    end: somebody.recipient(),
+                };
+                sessions.register(id, reach, 2)
+            };
+            let old = enter("old", 1, Kind::Web).unwrap();
+            let connection = enter("connection", 1, Kind::Connection).unwrap();
+            let other = enter("other", 2, Kind::Web).unwrap();
+            assert!(enter("one too many", 1, Kind::Web).is_err());
+            sessions.replace(AccountId(1), Kind::Web);
+            assert!(sessions.find("old").is_none() && sessions.find("connection").is_some() && sessions.find("other").is_some());
+            let new = enter("new", 1, Kind::Web).unwrap();
+            drop(old);
+            assert!(enter("one too many", 1, Kind::Web).is_err(), "one that was replaced does not count twice");
+            while heard.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(heard.lock().unwrap().as_slice(), [End::Replaced]);
+            drop((connection, other, new));
+            assert_eq!(sessions.count(), 0);
+        });
+    }
+}

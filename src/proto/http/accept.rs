@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Time for which a connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long a client may take nothing of what it is sent.
+const READING: Duration = Duration::from_secs(300);
+
 /// What becomes of a connection that is not HTTP.
 #[derive(Debug)]
 struct NotHttp;
@@ -76,6 +79,8 @@ async fn open(
 ) -> Result<(Wire, Protocol, Option<SocketAddr>), NotHttp> {
     // Small answers are not held back; a system that cannot do this still serves.
     let _ = stream.set_nodelay(true);
+    // Nor is this a must: a client that takes nothing of an answer for so long is given up.
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(READING));
     let peer = stream.peer_addr().ok();
     let (mut wire, protocol) = match acceptor {
         None => (Wire::Clear(stream), Protocol::Http1),

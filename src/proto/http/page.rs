@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ABOUT: &[(&str, &str, &str)] = &[
     ("ximss", "XIMSS", "clear text; <code>starttls</code> turns encryption on"),
     ("ximss_tls", "XIMSS", "encrypted from the first byte"),
-    ("http", "HTTP", "this page, session URLs"),
+    ("http", "HTTP", "this page, session URLs, XIMSS over HTTP and WebSocket"),
     ("https", "HTTPS", "the same, encrypted"),
 ];
 

@@ -11,7 +11,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard::fn_guard;
 use actix_web::http::{Uri, header};
-use actix_web::middleware::{Condition, DefaultHeaders};
+use actix_web::middleware::{Compress, Condition, DefaultHeaders};
 use actix_web::{App, HttpRequest, web};
 use rustls::ServerConfig;
 use std::io;
@@ -108,9 +108,9 @@ pub(super) fn routes(app: &mut web::ServiceConfig, guests: Option<&Routes>) {
     if let Some(guests) = guests {
         guests(app);
     }
-    app.service(web::resource("/").get(page::serve).head(page::serve))
+    app.service(web::resource("/").wrap(Compress::default()).get(page::serve).head(page::serve))
         .service(web::resource("/healthz").get(page::health).head(page::health))
-        .service(web::resource("/metrics").get(metrics::serve))
+        .service(web::resource("/metrics").wrap(Compress::default()).get(metrics::serve))
         .service(web::resource("/{path:.*}").guard(fn_guard(session_urls::are_these)).to(session_urls::serve))
         .default_service(web::to(|| async { refusal::not_found() }));
 }

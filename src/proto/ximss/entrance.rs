@@ -5,7 +5,7 @@
 //!   its client has gone: with a number, its answers are kept for the client to ask for them again.
 //! - What the session says unasked has one reader at a time, the newest; the one before is told to go. What was handed
 //!   to a reader of polls counts as arrived when the client confirms it.
-//! - Bounded: batches that wait, requests that wait (`waiting_requests`), answers that are kept (`unread_output`).
+//! - Bounded: batches that wait, requests that wait (`waiting_requests`), answers that are kept (`unread_output`, a mebibyte at most).
 //!
 //! Spec: XIMSS companion 2.2, 2.3.
 
@@ -32,7 +32,9 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// Batches of requests of one session that may be read or wait to be put before it.
-const MOST_BATCHES: usize = 4;
+const MOST_BATCHES: usize = 2;
+/// Bytes of answers that are kept for one session, for a client that did not hear them.
+const MOST_KEPT: usize = 1 << 20;
 /// How often a session hears that a client waits for what it says, at least.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
@@ -180,10 +182,11 @@ impl Entrance {
         notices: bool,
     ) -> Arc<Answers> {
         let most = house.settings().limits.unread_output;
+        let kept = most.min(MOST_KEPT);
         let answers = match number {
             None => Arc::new(Answers::new(0, &requests)),
             Some(number) => {
-                let (answers, begins) = lock(&self.channel(house).last).begin(number, || Arc::new(Answers::new(most, &requests)));
+                let (answers, begins) = lock(&self.channel(house).last).begin(number, || Arc::new(Answers::new(kept, &requests)));
                 if !begins {
                     return answers;
                 }

@@ -203,7 +203,18 @@ impl Outbox {
 
     /// No more is added; what is there may still be taken.
     pub fn close(&self) {
-        self.lock(|state| state.closed = true);
+        self.close_with(&[]);
+    }
+
+    /// Adds last messages that nobody asked for, to be taken in one go, and no more after them.
+    pub fn close_with(&self, last: &[Element]) {
+        self.lock(|state| {
+            let last = if state.closed { &[] } else { last };
+            for message in last {
+                state.push(Outgoing::Notice(to_bytes(message).into()));
+            }
+            state.closed = true;
+        });
         self.tell_all();
     }
 
@@ -373,10 +384,11 @@ mod tests {
     fn what_was_said_before_the_end_may_still_be_taken() {
         let outbox = Outbox::new(1 << 20);
         let ticket = outbox.notice(&message(1)).unwrap();
-        outbox.close();
+        outbox.close_with(&[Element::new("bye")]);
+        outbox.close_with(&[Element::new("bye")]);
         assert_eq!(answered(&outbox, 1), Some(Err(Fault::closed())));
         assert_eq!(outbox.taken(ticket).now_or_never(), None);
-        assert_eq!(take(&outbox).unwrap(), "n");
+        assert_eq!(take(&outbox).unwrap(), "nn");
         assert_eq!(outbox.taken(ticket).now_or_never(), Some(true));
         assert_eq!(take(&outbox).unwrap(), "");
     }

@@ -129,8 +129,13 @@ impl Session {
 
     /// The server ends the session and says so.
     fn end(&self, ctx: &mut Context<Self>) {
-        self.outbox.notice(&Element::new("bye"));
-        self.outbox.close();
+        self.end_with(Vec::new(), ctx);
+    }
+
+    /// The same, with more to say.
+    fn end_with(&self, mut last: Vec<Element>, ctx: &mut Context<Self>) {
+        last.push(Element::new("bye"));
+        self.outbox.close_with(&last);
         ctx.stop();
     }
 
@@ -296,8 +301,7 @@ impl Handler<End> for Session {
             }
             End::ShuttingDown => {
                 let (now, zone) = (Timestamp::now(), self.desk.preferences().zone());
-                self.outbox.notice(&form::alert(now, &zone, "The server is shutting down."));
-                self.end(ctx);
+                self.end_with(vec![form::alert(now, &zone, "The server is shutting down.")], ctx);
             }
             End::Replaced => self.end(ctx),
         }

@@ -3,6 +3,7 @@
 //! Answers are compressed where the client takes that, with two exceptions. Short ones gain nothing. And an answer that
 //! carries a session's ID is sent as it is: how well a text can be compressed says something about what else is in it,
 //! and whoever can put text into an answer (by sending mail) and see its length on the way must not learn an ID so.
+//! Parts of messages and files are never compressed: they are sent in ranges.
 
 use crate::model::fault::Fault;
 use crate::proto::ximss::entrance::answers::Audience;
@@ -21,15 +22,6 @@ use futures_util::stream;
 const WORTH_IT: usize = 1 << 10;
 const ROOT_END: &[u8] = b"</XIMSS>";
 
-/// Whether an answer may be compressed on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// If it is worth it.
-    Allowed,
-    /// It carries a secret.
-    Forbidden,
-}
-
 fn begin(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.content_type("text/xml; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store"));
@@ -40,7 +32,7 @@ fn root(number: Option<u64>) -> String {
     number.map_or_else(|| "<XIMSS>".to_owned(), |number| format!("<XIMSS respSeq=\"{number}\">"))
 }
 
-fn whole(mut response: HttpResponseBuilder, number: Option<u64>, messages: &[Bytes], compression: Compression) -> HttpResponse {
+fn whole(mut response: HttpResponseBuilder, number: Option<u64>, messages: &[Bytes]) -> HttpResponse {
     let mut body = match messages.is_empty() {
         true => b"<XIMSS/>".to_vec(),
         false => root(number).into_bytes(),
@@ -49,31 +41,32 @@ fn whole(mut response: HttpResponseBuilder, number: Option<u64>, messages: &[Byt
     if !messages.is_empty() {
         body.extend_from_slice(ROOT_END);
     }
-    if compression == Compression::Forbidden || body.len() < WORTH_IT {
+    let secret = messages.iter().any(|message| message.starts_with(b"<session "));
+    if secret || body.len() < WORTH_IT {
         response.insert_header((header::CONTENT_ENCODING, "identity"));
     }
     response.body(body)
 }
 
 /// These messages.
-pub fn messages(messages: &[Bytes], compression: Compression) -> HttpResponse {
-    whole(begin(StatusCode::OK), None, messages, compression)
+pub fn messages(messages: &[Bytes]) -> HttpResponse {
+    whole(begin(StatusCode::OK), None, messages)
 }
 
 /// A numbered batch of messages.
 pub fn batch(batch: &Batch) -> HttpResponse {
-    whole(begin(StatusCode::OK), Some(batch.number), &batch.messages, Compression::Allowed)
+    whole(begin(StatusCode::OK), Some(batch.number), &batch.messages)
 }
 
 /// No message.
 pub fn nothing() -> HttpResponse {
-    messages(&[], Compression::Allowed)
+    messages(&[])
 }
 
-/// Messages as they come.
-pub fn as_they_come(audience: Audience, compression: Compression) -> HttpResponse {
+/// Messages as they come. `secret`: one of them carries the session's ID.
+pub fn as_they_come(audience: Audience, secret: bool) -> HttpResponse {
     let mut response = begin(StatusCode::OK);
-    if compression == Compression::Forbidden {
+    if secret {
         response.insert_header((header::CONTENT_ENCODING, "identity"));
     }
     let messages = stream::unfold(Some(audience), |audience| async move {
@@ -104,7 +97,7 @@ pub fn closed() -> HttpResponse {
 /// A refusal of all that was asked, as a response without id.
 pub fn refused(status: StatusCode, fault: &Fault) -> HttpResponse {
     let refusal = Bytes::from(to_bytes(&response(None, &Err(fault.clone()))));
-    whole(begin(status), None, &[refusal], Compression::Allowed)
+    whole(begin(status), None, &[refusal])
 }
 
 /// The methods of a URL, for whoever asks for them or uses another.

@@ -2,7 +2,7 @@
 //!
 //! Spec: XIMSS companion 2.2 (session URL, numbering, lost session).
 
-use super::answer::{self, Compression};
+use super::answer;
 use super::parameters::Parameters;
 use super::{Binding, batch};
 use crate::model::fault::Fault;
@@ -128,16 +128,15 @@ async fn ask(
 }
 
 async fn hear(entrance: &Entrance, answers: &Arc<Answers>) -> HttpResponse {
-    let compression = if answers.is_secret() { Compression::Forbidden } else { Compression::Allowed };
     match answers.listen().await {
         Hearing::All(messages) if messages.is_empty() && entrance.has_ended() => answer::closed(),
-        Hearing::All(messages) => answer::messages(&messages, compression),
-        Hearing::Long(audience) => answer::as_they_come(audience, compression),
+        Hearing::All(messages) => answer::messages(&messages),
+        Hearing::Long(audience) => answer::as_they_come(audience, answers.is_secret()),
         Hearing::SessionEnded => answer::closed(),
         Hearing::Gone => {
             let lost = Err(Fault::new(512, "the answer was too long to be kept"));
             let one = |id: &Option<String>| Bytes::from(to_bytes(&response(id.as_deref(), &lost)));
-            answer::messages(&answers.ids().iter().map(one).collect::<Vec<_>>(), compression)
+            answer::messages(&answers.ids().iter().map(one).collect::<Vec<_>>())
         }
     }
 }

@@ -4,10 +4,10 @@
 //! `Authorization: Basic` header in its place or beside it. A conversation in several steps would need a connection, so a
 //! mechanism that asks back works as far as the client has sent its answers along in the same body. A form with a
 //! `sessionid` takes up a live session of that user again, whatever it came in by: same ID, numbers from the start;
-//! `killOld` does not count there. The `session` message stands first in an answer.
+//! `killOld` does not count there, and the name may be missing. The `session` message stands first in an answer.
 //! Spec: XIMSS companion 2.2 (pre-login and login URL).
 
-use super::answer::{self, Compression};
+use super::answer;
 use super::parameters::Parameters;
 use super::{Binding, Client, batch};
 use crate::domain::sessions::{Reach, digest};
@@ -71,7 +71,7 @@ async fn begin(
     if body.trim_ascii_start().first() == Some(&b'<') {
         let requests = batch::read(&binding.house, body, MOST_REQUESTS).await?;
         let Ran { answers, entry } = run(binding, client, query.wishes(), requests).await?;
-        return Ok(with_cookie(answer::messages(&answers, Compression::Forbidden), entry.as_ref(), client.secure));
+        return Ok(with_cookie(answer::messages(&answers), entry.as_ref(), client.secure));
     }
     let parameters = query.and(Parameters::read(&String::from_utf8_lossy(&body)));
     let done = match parameters.get("sessionid") {
@@ -82,7 +82,7 @@ async fn begin(
         }
     };
     Ok(match done {
-        Ok((answers, entry)) => with_cookie(answer::messages(&answers, Compression::Forbidden), entry.as_ref(), client.secure),
+        Ok((answers, entry)) => with_cookie(answer::messages(&answers), entry.as_ref(), client.secure),
         Err(fault) if parameters.is_set("errorAsXML") => answer::refused(StatusCode::OK, &fault),
         Err(fault) => unauthorized(request, &fault),
     })
