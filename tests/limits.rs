@@ -142,7 +142,7 @@ fn time_to_log_in_and_idle_time() {
 /// The time to log in is one for all that is said before: whoever dawdles, drips or chatters is let go like the silent.
 #[test]
 fn slow_logins() {
-    let server = server("[limits]\nlogin_time = 1\n[auth]\nlegacy_mechanisms = true");
+    let server = server("[limits]\nlogin_time = 1\nmessage_before_login = \"16 MiB\"\n[auth]\nlegacy_mechanisms = true");
     // A login in the middle of its exchange.
     for method in ["LOGIN", "CRAM-MD5", "DIGEST-MD5"] {
         let mut client = Client::connect(server.ximss());
@@ -151,17 +151,15 @@ fn slow_logins() {
         let last = std::iter::from_fn(|| client.receive()).last();
         assert!(last.is_none_or(|message| message.name == "bye"), "{method}");
     }
-    // A message that comes byte by byte and has no end.
-    let mut client = Client::connect(server.ximss());
+    // A message that comes byte by byte and has no end; a session that goes on beside sets the pace.
+    let (mut client, mut beside) = (Client::connect(server.ximss()), Client::login(server.ximss(), &user(), "secret"));
     while client.try_send_raw(b"<").is_ok() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        beside.ask("<noop/>").ok();
     }
     // Requests without end, none of them a login that succeeds.
     let mut client = Client::connect(server.ximss());
-    while client.try_call(Element::new("listFeatures")).is_some() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    Client::login(server.ximss(), &user(), "secret").ask("<noop/>").ok();
+    while client.try_call(Element::new("listFeatures")).is_some() {}
+    beside.ask("<noop/>").ok();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use md5::Md5;
 use posthouse::xml::Element;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use support::http;
 use support::server::{DOMAIN, Server, Setup};
 use support::ximss::Client;
 
@@ -283,4 +284,27 @@ fn a_nonce_is_good_once_and_where_it_was_given() {
     assert_eq!(log_in(&mut one, &nonce), stale);
     let nonce = given(&mut secure);
     assert_eq!(log_in(&mut secure, &nonce).unwrap().name, "session");
+}
+
+/// As clients do it that speak HTTP only: the features by one request, the login by the next, in both spellings.
+#[test]
+fn nonce_login_over_http() {
+    let server = legacy_server();
+    let ask = |headers: &[(&str, &str)], body: &str| {
+        let answer = http::request(server.http(), "POST", "/XIMSSLogin/", headers, body.as_bytes());
+        assert_eq!(answer.status, 200);
+        support::ximss::parse(&answer.body)
+    };
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let escaped = |base64: &str| base64.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    for bare in [false, true] {
+        let said = ask(&[("Content-Type", "text/xml")], "<XIMSS><listFeatures id=\"1\"/></XIMSS>");
+        let nonce = said.first("features").and_then(|features| features.first("nonce")).unwrap().body();
+        let digits = hmac_md5("pencil", nonce.as_bytes());
+        let answer = STANDARD.encode(if bare { digits } else { format!("user1 {digits}") });
+        let body = format!("errorAsXML=1&userName=user1&nonce={nonce}&authData={}", escaped(&answer));
+        assert_eq!(ask(&form, &body).elements().next().unwrap().name, "session", "{bare}");
+        let again = ask(&form, &body);
+        assert_eq!(again.first("response").unwrap().get("errorText"), Some("nonce is not valid any more"));
+    }
 }
