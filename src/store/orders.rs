@@ -58,17 +58,22 @@ impl OrderCache {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.uses += 1;
         let uses = kept.uses;
-        kept.bytes += order.uids.len() * 4;
+        kept.bytes += size(&order);
         if let Some((_, old)) = kept.orders.insert((mailbox, field.to_owned()), (uses, order)) {
-            kept.bytes -= old.uids.len() * 4;
+            kept.bytes -= size(&old);
         }
         while kept.bytes > MOST && kept.orders.len() > 1 {
             let Some(oldest) = kept.orders.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone()) else { return };
             if let Some((_, old)) = kept.orders.remove(&oldest) {
-                kept.bytes -= old.uids.len() * 4;
+                kept.bytes -= size(&old);
             }
         }
     }
+}
+
+/// Bytes that keeping an order takes, its name and place included.
+fn size(order: &Order) -> usize {
+    order.uids.len() * 4 + 192
 }
 
 fn prefix(mailbox: MailboxId, field: &str) -> Key {

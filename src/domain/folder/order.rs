@@ -14,38 +14,34 @@ use std::sync::Arc;
 /// Mailboxes with fewer messages are sorted anew: reading what was kept would take as long.
 const WORTH_KEEPING: usize = 2_000;
 
-/// An order and whether it is worth saving: it took long to make, and what is on disk is not it.
-pub struct Sorted {
-    /// The order.
-    pub order: Arc<Order>,
-    /// True when it should be saved.
-    pub unsaved: bool,
+/// True when orders of a mailbox of this size are worth saving: neither quick to make, nor made from numbers.
+pub fn worth_saving(messages: usize, sorting: &Sorting) -> bool {
+    messages >= WORTH_KEEPING && !sorts_by_row(&sorting.field)
 }
 
-/// All messages of `rows` (ascending UIDs) in order. Messages removed since may still be in it.
-pub fn sorted(tx: &dyn Read, cache: &OrderCache, mailbox: MailboxId, rows: &[Row], sorting: &Sorting) -> Outcome<Sorted> {
-    if sorts_by_row(&sorting.field) && rows.len() < WORTH_KEEPING {
-        return Ok(Sorted { order: Arc::new(by_row(tx, mailbox, rows, sorting)?), unsaved: false });
+/// The order as it was last kept, in memory or on disk. Messages may have come and gone since.
+pub fn kept(tx: &dyn Read, cache: &OrderCache, mailbox: MailboxId, messages: usize, sorting: &Sorting) -> Outcome<Option<Arc<Order>>> {
+    if messages < WORTH_KEEPING && sorts_by_row(&sorting.field) {
+        return Ok(None);
     }
     let name = sorting.kept_as();
-    let (kept, mut unsaved) = match cache.get(mailbox, &name) {
-        Some(order) => (Some(order), false),
-        None if rows.len() < WORTH_KEEPING || sorts_by_row(&sorting.field) => (None, false),
-        None => (orders::load(tx, mailbox, &name)?.map(Arc::new), false),
-    };
-    let order = match kept {
-        Some(order) => match refreshed(tx, mailbox, rows, sorting, &order)? {
-            Some(newer) => Arc::new(newer),
-            None => order,
-        },
-        None if sorts_by_row(&sorting.field) => Arc::new(by_row(tx, mailbox, rows, sorting)?),
-        None => {
-            unsaved = rows.len() >= WORTH_KEEPING;
-            Arc::new(by_text(tx, mailbox, rows, sorting)?)
-        }
-    };
-    cache.put(mailbox, &name, order.clone());
-    Ok(Sorted { order, unsaved })
+    match cache.get(mailbox, &name) {
+        Some(order) => Ok(Some(order)),
+        None if worth_saving(messages, sorting) => Ok(orders::load(tx, mailbox, &name)?.map(Arc::new)),
+        None => Ok(None),
+    }
+}
+
+/// Keeps an order in memory, unless reading it would take as long as making it.
+pub fn keep(cache: &OrderCache, mailbox: MailboxId, messages: usize, sorting: &Sorting, order: &Arc<Order>) {
+    if messages >= WORTH_KEEPING || !sorts_by_row(&sorting.field) {
+        cache.put(mailbox, &sorting.kept_as(), order.clone());
+    }
+}
+
+/// All messages of `rows` (ascending UIDs) in order.
+pub fn made(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting) -> Outcome<Order> {
+    if sorts_by_row(&sorting.field) { by_row(tx, mailbox, rows, sorting) } else { by_text(tx, mailbox, rows, sorting) }
 }
 
 fn next_uid(rows: &[Row]) -> Uid {
@@ -80,17 +76,25 @@ fn by_text(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting) -
     Ok(Order { uid_next: next_uid(rows), uids: keyed.into_iter().map(|(_, uid)| uid).collect() })
 }
 
-/// An order with the messages that came since; None where there are none.
-fn refreshed(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting, order: &Order) -> Outcome<Option<Order>> {
-    let (_, new) = rows.split_at(rows.partition_point(|row| row.uid < order.uid_next));
-    let removed = order.uids.len() + new.len() > rows.len() + rows.len() / 8;
-    if new.is_empty() && !removed {
-        return Ok(None);
-    }
+/// What became of a kept order.
+pub enum Refreshed {
+    /// Nothing came.
+    Same,
+    /// Messages came, and are in it.
+    Newer(Order),
+    /// So much came or went that it is quicker to make it anew.
+    TooOld,
+}
+
+/// A kept order with the messages that came since: `new`, ascending, of `messages` that there are in all.
+pub fn refreshed(tx: &dyn Read, mailbox: MailboxId, new: &[Row], messages: usize, sorting: &Sorting, order: &Order) -> Outcome<Refreshed> {
+    let many_are_gone = order.uids.len() + new.len() > messages + messages / 8;
     // Placing one message looks at some twenty others; when many are new, sorting all is quicker.
-    if removed || new.len() > 64 + rows.len() / 256 {
-        return if sorts_by_row(&sorting.field) { by_row(tx, mailbox, rows, sorting) } else { by_text(tx, mailbox, rows, sorting) }
-            .map(Some);
+    if many_are_gone || new.len() > 64 + messages / 256 {
+        return Ok(Refreshed::TooOld);
+    }
+    if new.is_empty() {
+        return Ok(Refreshed::Same);
     }
     let mut uids = order.uids.clone();
     for row in new {
@@ -98,7 +102,7 @@ fn refreshed(tx: &dyn Read, mailbox: MailboxId, rows: &[Row], sorting: &Sorting,
         let at = place(tx, mailbox, &uids, |uid| *uid, sorting, (&key, row.uid))?;
         uids.insert(at, row.uid);
     }
-    Ok(Some(Order { uid_next: next_uid(rows), uids }))
+    Ok(Refreshed::Newer(Order { uid_next: next_uid(new), uids }))
 }
 
 /// Where a message belongs among sorted ones, by looking at some of them. Those that are gone meanwhile are passed over.

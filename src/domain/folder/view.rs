@@ -3,7 +3,7 @@
 
 use super::fields::{Looked, SortKey, Sorting};
 use super::filter::{Filter, Selection};
-use super::order::{self, Sorted};
+use super::order::{self, Refreshed};
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
 use crate::model::ids::{MailboxId, Uid};
@@ -12,10 +12,11 @@ use crate::model::viewer::{ViewerField, ViewerValue};
 use crate::store::Read;
 use crate::store::ledger::{self, Row};
 use crate::store::mailboxes::MailboxRecord;
-use crate::store::orders::OrderCache;
+use crate::store::orders::{Order, OrderCache};
 use crate::store::search;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// One message of a folder: 8 bytes, so that 100,000 of them take 800 KB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Content {
     /// The mailbox's next UID when it was read.
     pub uid_next: Uid,
     /// The order by itself, when it should be saved.
-    pub to_save: Option<std::sync::Arc<crate::store::orders::Order>>,
+    pub to_save: Option<Arc<Order>>,
 }
 
 /// All rows of a mailbox.
@@ -55,29 +56,42 @@ fn all_rows(tx: &dyn Read, mailbox: MailboxId, most: usize) -> Outcome<Vec<Row>>
     Ok(rows)
 }
 
-/// Flags of messages by UID: a plain array where UIDs are dense, as they mostly are.
-struct FlagsByUid {
-    first: u32,
-    flags: Vec<u16>,
+/// Flags of messages by UID: a plain array where UIDs are dense, as they mostly are, else a sorted list.
+enum FlagsByUid {
+    Dense { first: u32, flags: Vec<u16> },
+    Sparse(Vec<Entry>),
 }
 
 const ABSENT: u16 = u16::MAX;
 
 impl FlagsByUid {
-    fn of(rows: &[Row], admitted: impl Fn(&Row) -> bool) -> Self {
-        let first = rows.first().map_or(0, |row| row.uid.0);
-        let span = rows.last().map_or(0, |row| (row.uid.0 - first) as usize + 1);
+    /// `entries` must be in the order of their UIDs.
+    fn of(entries: Vec<Entry>) -> Self {
+        let first = entries.first().map_or(0, |entry| entry.uid.0);
+        let span = entries.last().map_or(0, |entry| (entry.uid.0 - first) as usize + 1);
+        if span > entries.len().saturating_mul(4) + 1_024 {
+            return Self::Sparse(entries);
+        }
         let mut flags = vec![ABSENT; span];
-        for row in rows.iter().filter(|row| admitted(row)) {
-            if let Some(slot) = flags.get_mut((row.uid.0 - first) as usize) {
-                *slot = row.flags.0;
+        for entry in &entries {
+            if let Some(slot) = flags.get_mut((entry.uid.0 - first) as usize) {
+                *slot = entry.flags.0;
             }
         }
-        Self { first, flags }
+        Self::Dense { first, flags }
     }
+
     fn get(&self, uid: Uid) -> Option<Flags> {
-        let slot = self.flags.get(uid.0.checked_sub(self.first)? as usize).copied()?;
-        (slot != ABSENT).then_some(Flags(slot))
+        match self {
+            Self::Dense { first, flags } => {
+                let slot = flags.get(uid.0.checked_sub(*first)? as usize).copied()?;
+                (slot != ABSENT).then_some(Flags(slot))
+            }
+            Self::Sparse(entries) => {
+                let at = entries.binary_search_by_key(&uid, |entry| entry.uid).ok()?;
+                entries.get(at).map(|entry| entry.flags)
+            }
+        }
     }
 }
 
@@ -85,15 +99,46 @@ impl FlagsByUid {
 /// Messages that the search index rules out are left out here.
 pub fn content(tx: &dyn Read, cache: &OrderCache, mailbox: &MailboxRecord, rights: Rights, look: &Look) -> Outcome<Content> {
     let state = crate::store::mailboxes::state(tx, mailbox.id)?;
-    let rows = all_rows(tx, mailbox.id, state.messages as usize)?;
-    let Sorted { order, unsaved } = order::sorted(tx, cache, mailbox.id, &rows, &look.sorting)?;
-    let known = FlagsByUid::of(&rows, |row| look.selection.admits(row, rights, mailbox.uid_validity));
+    let kept = order::kept(tx, cache, mailbox.id, state.messages as usize, &look.sorting)?;
+    // Of what a kept order has already, no more than UIDs and flags is held: a large mailbox is read in little memory.
+    let from = kept.as_ref().map_or(Uid(0), |order| order.uid_next);
+    let (mut admitted, mut rows) = (Vec::with_capacity(state.messages as usize), Vec::new());
+    ledger::visit(tx, mailbox.id, Uid(0), &mut |row| {
+        if look.selection.admits(&row, rights, mailbox.uid_validity) {
+            admitted.push(Entry { uid: row.uid, flags: row.flags });
+        }
+        if row.uid >= from {
+            rows.push(row);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let (order, is_new) = ordered(tx, mailbox.id, state.messages as usize, rows, kept, &look.sorting)?;
+    order::keep(cache, mailbox.id, state.messages as usize, &look.sorting, &order);
+    let known = FlagsByUid::of(admitted);
     let question = look.selection.content().and_then(Filter::index_question);
     let candidates = question.map(|(scopes, terms)| search::candidates(tx, mailbox.id, scopes, &terms)).transpose()?;
     let possible = |uid: &Uid| candidates.as_ref().is_none_or(|all| all.may_be(*uid));
     let entry = |uid: &Uid| known.get(*uid).filter(|_| possible(uid)).map(|flags| Entry { uid: *uid, flags });
     let entries = order.uids.iter().filter_map(entry).collect();
-    Ok(Content { entries, uid_next: state.uid_next, to_save: unsaved.then_some(order) })
+    let to_save = (is_new && order::worth_saving(state.messages as usize, &look.sorting)).then_some(order);
+    Ok(Content { entries, uid_next: state.uid_next, to_save })
+}
+
+/// The order of a mailbox's messages: the kept one brought up to date, or one made from all; then the second is true.
+fn ordered(
+    tx: &dyn Read,
+    mailbox: MailboxId,
+    messages: usize,
+    rows: Vec<Row>,
+    kept: Option<Arc<Order>>,
+    sorting: &Sorting,
+) -> Outcome<(Arc<Order>, bool)> {
+    let Some(order) = kept else { return Ok((Arc::new(order::made(tx, mailbox, &rows, sorting)?), true)) };
+    match order::refreshed(tx, mailbox, &rows, messages, sorting, &order)? {
+        Refreshed::Same => Ok((order, false)),
+        Refreshed::Newer(newer) => Ok((Arc::new(newer), false)),
+        Refreshed::TooOld => Ok((Arc::new(order::made(tx, mailbox, &all_rows(tx, mailbox, messages)?, sorting)?), true)),
+    }
 }
 
 /// Keeps the messages of a slice that a content filter admits.
@@ -304,8 +349,13 @@ impl Step {
 
 /// What differs between a folder and its mailbox, found by looking at all of it: for when details were lost.
 pub fn differences(tx: &dyn Read, mailbox: &MailboxRecord, entries: &[Entry], uid_next: Uid, hide_deleted: bool) -> Outcome<Pending> {
-    let rows = all_rows(tx, mailbox.id, entries.len())?;
-    let known = FlagsByUid::of(&rows, |_| true);
+    let mut there = Vec::with_capacity(entries.len());
+    ledger::visit(tx, mailbox.id, Uid(0), &mut |row| {
+        there.push(Entry { uid: row.uid, flags: row.flags });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let new: Vec<Uid> = there.iter().map(|entry| entry.uid).filter(|uid| *uid >= uid_next).collect();
+    let known = FlagsByUid::of(there);
     let mut pending = Pending::default();
     for entry in entries {
         match known.get(entry.uid) {
@@ -315,6 +365,6 @@ pub fn differences(tx: &dyn Read, mailbox: &MailboxRecord, entries: &[Entry], ui
             Some(_) => {}
         }
     }
-    pending.added.extend(rows.iter().map(|row| row.uid).filter(|uid| *uid >= uid_next));
+    pending.added.extend(new);
     Ok(pending)
 }

@@ -145,11 +145,16 @@ pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
     })
 }
 
-/// Composes a draft on a reading thread, and looks at the result as a mailbox will want it.
-pub(super) async fn composed(cx: &Cx, draft: Draft, fill_missing: bool) -> Outcome<Vec<u8>> {
+/// Composes a draft on a reading thread, and goes on there with what is to be made of the bytes.
+pub(super) async fn composed<T: Send + 'static>(
+    cx: &Cx,
+    draft: Draft,
+    fill_missing: bool,
+    then: impl FnOnce(Vec<u8>) -> T + Send + 'static,
+) -> Outcome<T> {
     let (materials, preferences) = (materials(cx).await?, (*cx.preferences()).clone());
     let finish = Finish { domain: cx.house.settings().domain.clone(), fill_missing };
-    cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish)).await
+    cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish).map(then)).await
 }
 
 const TARGET: Attr<MailboxPath> = Attr::new("targetMailbox", "the mailbox, where no folder is named");
@@ -270,8 +275,7 @@ impl Request for Append {
             Place::Mailbox(_) => None,
             Place::Nowhere => return Err(Fault::missing("targetMailbox")),
         };
-        let raw = composed(&cx, self.draft, false).await?;
-        let prepared = cx.store().compute(move || Ok(Prepared::of(raw))).await?;
+        let prepared = composed(&cx, self.draft, false, Prepared::of).await?;
         let (place, flags, internal) = (self.place, self.flags.set, self.internal);
         let uid = cx
             .write(move |tx| {

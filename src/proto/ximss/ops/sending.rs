@@ -115,7 +115,7 @@ impl Request for Submit {
             return Err(Fault::unsupported());
         }
         let sender = address(&own_address(&cx)?.address)?;
-        let raw = composed(&cx, self.draft, true).await?;
+        let raw = composed(&cx, self.draft, true, |raw| raw).await?;
         let posting = Posting { sender: Some(sender), recipients: self.recipients, raw, report_success: self.report_success };
         post(&cx, posting, self.copy).await
     }
