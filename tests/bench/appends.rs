@@ -93,3 +93,34 @@ fn run(server: &Server, requests: &[String], clients: usize) -> Vec<f64> {
         work.into_iter().flat_map(|thread| thread.join().expect("a client ends well")).collect()
     })
 }
+
+/// What reaches the disk for each message delivered, for each change of a flag, and when nobody does anything.
+pub fn writes() {
+    let count = 300;
+    let mut server = Server::new(&fresh("writes"));
+    server.start();
+    server.add_accounts(["a".to_owned(), "b".to_owned()]);
+    let mut sender = Client::login(server.ximss, "a@bench.test");
+    let mut reader = Client::login(server.ximss, "b@bench.test");
+    server.wait_until_quiet();
+    let (before, mut payload) = (server.bytes_written(), 0);
+    for raw in Maker::new(3, MIXED).take(count) {
+        let append = request(&raw);
+        let email = append.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</messageAppend>")).expect("made by us").0;
+        payload += raw.len();
+        sender.ask(&format!("<messageSubmit><Envelope-To>b@bench.test</Envelope-To>{email}</messageSubmit>"));
+    }
+    row("bytes written for each byte of a message delivered", "bytes", vec![(server.bytes_written() - before) / payload as f64]);
+    reader.ask("<folderOpen folder=\"INBOX\"><field>FLAGS</field></folderOpen>");
+    server.wait_until_quiet();
+    let before = server.bytes_written();
+    for index in 0..count {
+        reader.ask(&format!("<messageMark folder=\"INBOX\" flags=\"Flagged\"><index>{index}</index></messageMark>"));
+    }
+    row("written for each change of a flag", "KB", vec![(server.bytes_written() - before) / count as f64 / 1024.0]);
+    server.wait_until_quiet();
+    let before = server.bytes_written();
+    std::thread::sleep(std::time::Duration::from_secs(20));
+    row("written in an hour when nobody does anything", "bytes", vec![(server.bytes_written() - before) * 180.0]);
+    server.stop();
+}

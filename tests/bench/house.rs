@@ -27,6 +27,7 @@ const ALL: &[Benchmark] = &[
     ("filters", folders::filters),
     ("start", folders::start),
     ("appends", appends::appends),
+    ("writes", appends::writes),
     ("notices", sessions::notices),
     ("idle", sessions::idle),
 ];
