@@ -6,12 +6,12 @@
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::records;
-use super::tables::{BLOB_INFO, BLOBS, META};
+use super::tables::{BLOB_INFO, BLOBS};
 use super::writer::WriteTx;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::BlobId;
 use serde::{Deserialize, Serialize};
-use std::ops::{ControlFlow, Range};
+use std::ops::{Bound, ControlFlow, Range};
 
 /// Sizes of chunks, largest first: each just fills pages of its power of two.
 const CHUNKS: &[usize] = &[65_000, 32_000, 16_000, 8_000, 4_000];
@@ -26,6 +26,10 @@ pub struct BlobInfo {
     /// Bytes of the header with its empty line.
     pub header: u64,
 }
+
+/// Stands where the blob with the greatest number was, until there is a greater one: so numbers are never given twice,
+/// and whoever reads a blob in slices cannot find another message's bytes half-way.
+const GONE: BlobInfo = BlobInfo { shared_by: u32::MAX, length: 0, header: 0 };
 
 /// The lengths of the chunks for this many bytes: large ones first, the rest in pieces that waste at most a page.
 fn chunk_lengths(mut left: usize) -> Vec<usize> {
@@ -47,10 +51,11 @@ fn chunk_lengths(mut left: usize) -> Vec<usize> {
 
 /// Stores bytes, shared by no message yet; `header` is the length of the header.
 pub fn put(tx: &WriteTx, raw: &[u8], header: usize) -> Outcome<BlobId> {
-    // Numbers are never given twice: whoever reads a blob in slices must not find another message's bytes half-way.
-    let counter = Key::default().text("last blob");
-    let id = BlobId(records::get::<u64>(tx, META, &counter)?.unwrap_or(0) + 1);
-    records::put(tx, META, &counter, &id.0)?;
+    let last = last(tx)?;
+    let id = BlobId(last.map_or(0, |(id, _)| id.0) + 1);
+    if let Some((gone, GONE)) = last {
+        tx.delete(BLOB_INFO, Key::of(gone.0).bytes())?;
+    }
     let header = header.min(raw.len());
     let (head, body) = raw.split_at(header);
     let mut at = 0;
@@ -67,9 +72,23 @@ pub fn put(tx: &WriteTx, raw: &[u8], header: usize) -> Outcome<BlobId> {
     Ok(id)
 }
 
+/// The blob with the greatest number, there or gone.
+fn last(tx: &dyn Read) -> Outcome<Option<(BlobId, BlobInfo)>> {
+    let mut last = None;
+    tx.scan(BLOB_INFO, (Bound::Unbounded, Bound::Unbounded), Direction::Backward, &mut |key, value| {
+        last = Some((BlobId(keys::u64_at(key, 0)), records::decode(value)?));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
+}
+
+fn known(tx: &dyn Read, id: BlobId) -> Outcome<Option<BlobInfo>> {
+    Ok(records::get(tx, BLOB_INFO, &Key::of(id.0))?.filter(|info| *info != GONE))
+}
+
 /// What is known of a blob.
 pub fn info(tx: &dyn Read, id: BlobId) -> Outcome<BlobInfo> {
-    records::get(tx, BLOB_INFO, &Key::of(id.0))?.ok_or_else(|| Fault::logged("a message has lost its bytes", id))
+    known(tx, id)?.ok_or_else(|| Fault::logged("a message has lost its bytes", id))
 }
 
 /// The bytes of a range, cut to what there is. Chunks outside are not read, so slices of a large blob cost what they hold.
@@ -105,8 +124,7 @@ pub fn whole(tx: &dyn Read, id: BlobId) -> Outcome<Vec<u8>> {
 
 /// All bytes of a blob that may be gone.
 pub fn find(tx: &dyn Read, id: BlobId) -> Outcome<Option<Vec<u8>>> {
-    let is_there = records::get::<BlobInfo>(tx, BLOB_INFO, &Key::of(id.0))?.is_some();
-    is_there.then(|| whole(tx, id)).transpose()
+    known(tx, id)?.map(|_| whole(tx, id)).transpose()
 }
 
 /// The header with its empty line.
@@ -130,6 +148,9 @@ pub fn release(tx: &WriteTx, id: BlobId) -> Outcome<()> {
     let prefix = Key::of(id.0);
     let end = prefix.end();
     tx.delete_range(BLOBS, keys::within(&prefix, &end))?;
+    if last(tx)?.is_some_and(|(last, _)| last == id) {
+        return records::put(tx, BLOB_INFO, &prefix, &GONE);
+    }
     tx.delete(BLOB_INFO, prefix.bytes()).map(drop)
 }
 

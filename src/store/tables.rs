@@ -41,7 +41,7 @@ pub const LEDGER: Table = Table("ledger");
 pub const ENVELOPES: Table = Table("envelopes");
 /// `mailbox uid` -> dictionary of message attributes.
 pub const MESSAGE_ATTRIBUTES: Table = Table("message_attributes");
-/// `blob` -> blob record: how many messages share it, its length, the length of its header.
+/// `blob` -> blob record: how many messages share it, its length, the length of its header. The last one outlives its blob.
 pub const BLOB_INFO: Table = Table("blob_info");
 /// `blob offset` -> raw bytes from there on; the first chunks hold the header, a body begins a chunk of its own.
 pub const BLOBS: Table = Table("blobs");
