@@ -11,7 +11,13 @@ APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 BUILT    = $(shell ls -t $(TARGET)/$(STATIC)/release/posthouse $(TARGET)/release/posthouse 2>/dev/null | head -n 1)
 
-.PHONY: run test check bench fuzz docs build static install tools
+# The arm64 build: a compiler unpacked in $(ARM), nothing of it installed.
+ARM64   := aarch64-unknown-linux-gnu
+ARM     := $(abspath $(TARGET))/arm64
+ARM_BINARY := $(ARM)/$(ARM64)/release/posthouse
+ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+
+.PHONY: run test check bench fuzz docs build static static-arm64 test-arm64 install tools arm64-tools
 
 run: tools ## build and serve on built-in defaults, data in ./posthouse-data
 	$(CARGO) run --release --locked -- serve
@@ -53,6 +59,17 @@ static: tools ## a binary without any library of the system
 	@ldd $(TARGET)/$(STATIC)/release/posthouse 2>&1 | grep -Eq "statically linked|not a dynamic executable"
 	@ls -l $(TARGET)/$(STATIC)/release/posthouse
 
+static-arm64: tools arm64-tools ## the same for 64-bit ARM boards, in $(TARGET)/arm64
+	RUSTC=$(ARM)/rustc CARGO_TARGET_DIR=$(ARM) \
+	CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static" \
+	  $(CARGO) build --release --locked --target $(ARM64)
+	@LC_ALL=C aarch64-linux-gnu-readelf -l $(ARM_BINARY) | grep -q "Requesting program interpreter" && \
+	  { echo "$(ARM_BINARY) wants libraries of the system" >&2; exit 1; } || ls -l $(ARM_BINARY)
+
+test-arm64: static-arm64 ## that binary, emulated: an account, a login, a message in and out
+	POSTHOUSE_BINARY=$(ARM_BINARY) POSTHOUSE_RUNNER=qemu-aarch64-static $(CARGO) test --locked --test other_binary -- --nocapture
+
 install: ## the binary that was built last, and what systemd needs, below $(DESTDIR)
 	@test -x "$(BUILT)" || { echo "nothing is built: make build or make static" >&2; exit 1; }
 	install -Dm755 "$(BUILT)" $(DESTDIR)$(PREFIX)/bin/posthouse
@@ -63,3 +80,17 @@ install: ## the binary that was built last, and what systemd needs, below $(DEST
 
 tools: ## what building needs beside the Rust toolchain: a linker
 	@command -v cc >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends gcc libc6-dev; }
+
+# Debian's own Rust for both processors. The package with the standard library carries a version in its name, which is
+# asked for; both architectures must be at the same one.
+arm64-tools: $(ARM)/rustc
+$(ARM)/rustc:
+	@command -v dpkg-deb >/dev/null || { echo "the arm64 build needs Debian's packages" >&2; exit 1; }
+	$(if $(filter 0,$(shell id -u)),,sudo) dpkg --add-architecture arm64 && $(APT) update -q
+	std=$$(apt-cache depends libstd-rust-web-dev | sed -n 's/.*Depends: \(libstd-rust-web-[0-9.]*\)$$/\1/p') && \
+	llvm=$$(apt-cache depends $$std | sed -n 's/.*Depends: \(libllvm[0-9.]*\)$$/\1/p') && \
+	$(APT) install -qy --no-install-recommends $(ARM_TOOLS) $$llvm && \
+	rm -rf $(ARM)/debs && mkdir -p $(ARM)/debs && cd $(ARM)/debs && \
+	apt-get -q -o APT::Sandbox::User=root download rustc-web $$std libstd-rust-web-dev $$std:arm64 libstd-rust-web-dev:arm64 && \
+	for deb in *.deb; do dpkg-deb -x $$deb $(ARM) || exit 1; done && rm -rf $(ARM)/debs
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=$(ARM)/usr/lib/x86_64-linux-gnu exec $(ARM)/usr/bin/rustc "$$@"\n' > $@ && chmod +x $@

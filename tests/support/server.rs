@@ -61,6 +61,19 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, byte(1 + process % 250), byte(process / 250 % 250), byte(1 + count % 250))
 }
 
+/// The program under test: what this build made, or what `POSTHOUSE_BINARY` names, run by `POSTHOUSE_RUNNER`.
+fn program() -> Command {
+    let binary = std::env::var("POSTHOUSE_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_posthouse").to_owned());
+    match std::env::var("POSTHOUSE_RUNNER") {
+        Ok(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(binary);
+            command
+        }
+        Err(_) => Command::new(binary),
+    }
+}
+
 impl Server {
     /// A data directory with a configuration, and ports that were free a moment ago; nothing runs yet.
     pub fn prepare(config: &str) -> Self {
@@ -81,7 +94,7 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_posthouse"));
+        let mut command = program();
         command.arg("--config").arg(self.folder.path().join("posthouse.toml")).args(arguments);
         // What the person who runs the tests has set must not change what they find.
         command.env_remove("STATE_DIRECTORY").env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET").env_remove("RUST_LOG");
