@@ -2,7 +2,9 @@
 //!
 //! Imports nothing of the house. Everything here is `Send`, cheap to clone and free of I/O.
 
+pub mod calendar;
 pub mod change;
+pub mod component;
 pub mod credential;
 pub mod draft;
 pub mod fault;
