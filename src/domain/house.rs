@@ -1,7 +1,9 @@
 //! `House`: what every session and front end of one server shares. Made once by the app floor.
 
 use super::auth::nonce::Nonces;
+use super::iq::PendingRequests;
 use super::sessions::Sessions;
+use super::signals::Bindings;
 use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::model::limits::Limits;
@@ -46,6 +48,10 @@ pub struct House {
     pub store: Store,
     /// Live sessions.
     pub sessions: Sessions,
+    /// Those of them that take signals.
+    pub signals: Bindings,
+    /// Requests between them that wait for an answer.
+    pub requests: PendingRequests,
     /// The thread for deriving keys: passwords are slow on purpose.
     pub keys: Workers,
     /// Who is next on it, of those who ask from outside.
@@ -66,6 +72,8 @@ impl House {
             settings: RwLock::new(Arc::new(settings)),
             store,
             sessions: Sessions::default(),
+            signals: Bindings::default(),
+            requests: PendingRequests::default(),
             keys: Workers::start_with_rest("keys", 1, 256, crate::format::sasl::argon2id::let_go)?,
             turns: Turns::default(),
             throttle: Throttle::default(),

@@ -50,6 +50,11 @@ impl Timestamp {
         format!("{} {sign}{:02}{:02}", clock.format("%a, %d %b %Y %H:%M:%S"), abs / 3600, abs / 60 % 60)
     }
 
+    /// `2006-04-10T20:15:48Z` (RFC 3339).
+    pub fn iso8601(self) -> String {
+        self.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// HTTP's date (RFC 9110 5.6.7).
     pub fn http(self) -> String {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()

@@ -3,6 +3,7 @@
 use super::departed;
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
+use super::offline;
 use super::records;
 use super::tables::{ACCOUNT_NAMES, ACCOUNT_STATE, ACCOUNTS, ACTIVITY, ALERTS, CREDENTIALS, DOMAINS, META, PREFERENCES};
 use super::writer::WriteTx;
@@ -236,6 +237,7 @@ pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     let prefix = Key::of(id.0);
     let end = prefix.end();
     tx.delete_range(ALERTS, keys::within(&prefix, &end))?;
+    offline::forget(tx, id)?;
     tx.publish(Change { account: id, modseq: ModSeq(state.modseq.0 + 1), what: What::Account });
     Ok(())
 }

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod mailboxes;
 pub mod messages;
 pub mod migrate;
+pub mod offline;
 pub mod orders;
 pub mod postings;
 pub mod prefs;

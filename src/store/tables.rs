@@ -58,6 +58,8 @@ pub const GARBAGE: Table = Table("garbage");
 pub const SEARCH_SEGMENTS: Table = Table("search_segments");
 /// `mailbox, first UID, scope, bucket` -> terms and the messages of the segment that hold them, packed (`postings`).
 pub const SEARCH_TERMS: Table = Table("search_terms");
+/// `account number` -> an instant message that waits for a session of the account.
+pub const OFFLINE_IMS: Table = Table("offline_ims");
 
 /// All of them, made when a store is made.
 pub const ALL: &[Table] = &[
@@ -87,4 +89,5 @@ pub const ALL: &[Table] = &[
     GARBAGE,
     SEARCH_SEGMENTS,
     SEARCH_TERMS,
+    OFFLINE_IMS,
 ];

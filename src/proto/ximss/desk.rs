@@ -3,6 +3,7 @@
 use super::entrance::Entrance;
 use super::outbox::Outbox;
 use super::session::Session;
+use super::signaling::Signaling;
 use crate::domain::access::Caller;
 use crate::domain::auth::conversation::Conversation;
 use crate::domain::folder::{Close, FolderView};
@@ -157,6 +158,7 @@ pub struct Desk {
     preferences: RefCell<Rc<Preferences>>,
     after: Cell<After>,
     session: RefCell<Option<WeakAddr<Session>>>,
+    signaling: RefCell<Option<Rc<Signaling>>>,
 }
 
 impl Desk {
@@ -183,6 +185,7 @@ impl Desk {
             preferences: RefCell::default(),
             after: Cell::default(),
             session: RefCell::default(),
+            signaling: RefCell::default(),
         }
     }
 
@@ -200,6 +203,7 @@ impl Desk {
     pub(super) fn clear(&self) {
         self.folders.take().iter().for_each(|(_, folder)| tell(folder, Close));
         self.uploads.borrow_mut().clear();
+        self.signaling.take();
         self.exchange.take();
         self.watch.take();
         self.login.take();
@@ -236,6 +240,16 @@ impl Desk {
         let mut folders = self.folders.borrow_mut();
         let at = folders.iter().position(|(known, _)| known == name).ok_or_else(|| Fault::state("no open folder with this name"))?;
         Ok(folders.swap_remove(at).1)
+    }
+
+    /// What the session has of signaling, made at the first use.
+    pub fn signaling(&self) -> Outcome<Rc<Signaling>> {
+        if let Some(signaling) = self.signaling.borrow().as_ref() {
+            return Ok(signaling.clone());
+        }
+        let signaling = Rc::new(Signaling::new(self.session()?.recipient()));
+        *self.signaling.borrow_mut() = Some(signaling.clone());
+        Ok(signaling)
     }
 
     /// Who is logged in.

@@ -13,6 +13,7 @@ pub mod ops;
 pub mod outbox;
 pub mod request;
 pub mod session;
+pub mod signaling;
 pub mod table;
 pub mod tcp;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::domain::folder::{FolderModified, Show};
 use crate::domain::house::House;
 use crate::domain::messages;
 use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload};
+use crate::domain::signals::SignalsWaiting;
 use crate::domain::uploads::Upload;
 use crate::domain::watch::{AccountChanged, News};
 use crate::model::fault::{Fault, Outcome};
@@ -326,6 +327,16 @@ impl Handler<FolderModified> for Session {
     type Result = ();
     fn handle(&mut self, FolderModified { folder }: FolderModified, ctx: &mut Self::Context) {
         self.say(&Element::new("folderReport").with("folder", folder).with("mode", "notify"), ctx);
+    }
+}
+
+impl Handler<SignalsWaiting> for Session {
+    type Result = ();
+    fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
+        let Ok(signaling) = self.desk.signaling() else { return };
+        for signal in signaling.inbox.take() {
+            self.say(&signaling.told(&signal), ctx);
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Mailbox Operations: messages", ops::sets::OPS),
     ("Message Operations: reading and composing", ops::messages::OPS),
     ("Message Operations: sending", ops::sending::OPS),
+    ("Signaling: binding", ops::signaling::OPS),
+    ("Instant Messaging", ops::im::OPS),
+    ("XMPP-style requests", ops::im::REQUESTS),
 ];
 
 /// Every operation with the name of its family.

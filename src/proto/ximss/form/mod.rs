@@ -1,6 +1,8 @@
 //! The specification's data elements to the model and back.
 
 pub mod attributes;
+pub mod im;
+pub mod iq;
 pub mod mail;
 pub mod messages;
 pub mod session;

@@ -1,6 +1,7 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
 pub mod folders;
+pub mod im;
 pub mod login;
 pub mod mailboxes;
 pub mod messages;
@@ -9,5 +10,6 @@ pub mod prelogin;
 pub mod sending;
 pub mod service;
 pub mod sets;
+pub mod signaling;
 mod skins;
 mod status;

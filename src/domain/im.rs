@@ -1,0 +1,229 @@
+//! Where an instant message goes: to the sessions of its addressee that take signals, else to the store to wait for one.
+//!
+//! Messages between two sessions keep their order: what can be handed over is handed over at once, and what must wait
+//! is queued with the writer in the order in which it was sent. The sender hears only of failures.
+//! Spec: XIMSS, "Instant Messaging"; RFC 6121 8.5 (messages to an account and to one of its sessions).
+
+use super::access::Caller;
+use super::house::House;
+use super::preferences::Preferences;
+use super::signals::{Bindings, Inbox, Refused};
+use crate::model::fault::{Fault, Outcome};
+use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage};
+use crate::model::names::{AccountAddress, Address};
+use crate::model::signal::{ClientId, Signal, SignalFailure};
+use crate::model::time::Timestamp;
+use crate::store::{WriteTx, accounts, offline};
+
+/// The most bytes of one message.
+pub const MOST_BYTES: usize = 64 << 10;
+/// The most conversations that a session remembers.
+const MOST_CONVERSATIONS: usize = 256;
+
+/// A message to be sent.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// To whom.
+    pub to: Address,
+    /// To which of that account's sessions; None for all.
+    pub client: Option<ClientId>,
+    /// The message.
+    pub message: InstantMessage,
+    /// The `id` of the request, which a failure repeats.
+    pub request: Option<String>,
+}
+
+/// What became of a message at the sessions of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    /// A session has it.
+    Over,
+    /// There is none.
+    Nobody,
+    /// There are, and none has room.
+    NoRoom,
+}
+
+/// Hands a message to the session of a name; where that is gone or none is named, to all sessions of the account. What
+/// a room says to all is for sessions that are in the room and goes to the named one only.
+fn hand_over(bindings: &Bindings, to: &AccountAddress, client: Option<&ClientId>, message: &InstantMessage) -> Handed {
+    if let Some(named) = client.and_then(|client| bindings.find(to, client)) {
+        return match named.inbox.push(Signal::Im(message.clone())) {
+            Ok(()) => Handed::Over,
+            Err(Refused::Full) => Handed::NoRoom,
+            Err(Refused::Gone) => Handed::Nobody,
+        };
+    }
+    let kind = message.kind.as_deref().unwrap_or("chat");
+    if ["groupchat", "error"].iter().any(|never| kind.eq_ignore_ascii_case(never)) {
+        return Handed::Nobody;
+    }
+    let mut handed = Handed::Nobody;
+    for binding in bindings.of(to) {
+        match binding.inbox.push(Signal::Im(message.clone())) {
+            Ok(()) => handed = Handed::Over,
+            Err(Refused::Full) if handed == Handed::Nobody => handed = Handed::NoRoom,
+            Err(_) => {}
+        }
+    }
+    handed
+}
+
+/// Sends a message. What fails is said in `failures`, later; a message that must wait is on disk when this ends.
+pub async fn send(house: &House, failures: &Inbox, sending: Sending) {
+    let failed = match try_to_send(house, &sending).await {
+        Err(failure) if !sending.message.fails_silently() => failure,
+        _ => return,
+    };
+    let failure = ImFailure { to: sending.to, code: failed.code, text: failed.text, request: sending.request };
+    // A sender that is gone does not hear of it.
+    let _ = failures.push(Signal::ImFailed(failure));
+}
+
+async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailure> {
+    let nobody = || SignalFailure::new(404, "account does not exist");
+    if sending.message.weight() > MOST_BYTES {
+        return Err(SignalFailure::new(413, "message is too large"));
+    }
+    let to = sending.to.account().ok_or_else(nobody)?;
+    match hand_over(&house.signals, &to, sending.client.as_ref(), &sending.message) {
+        Handed::Over => return Ok(()),
+        Handed::NoRoom => return Err(SignalFailure::new(486, "the user's client does not keep up")),
+        Handed::Nobody => {}
+    }
+    let message = InstantMessage { waited_since: Some(Timestamp::now()), ..sending.message.clone() };
+    let waited = house.store.write(move |tx| wait(tx, &to, &message)).await;
+    waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)))
+}
+
+/// Keeps a message for an account none of whose sessions is there.
+fn wait(tx: &WriteTx, to: &AccountAddress, message: &InstantMessage) -> Outcome<Result<(), SignalFailure>> {
+    let refused = |code: u16, text: &str| Ok(Err(SignalFailure::new(code, text)));
+    if accounts::domain(tx, &to.domain)?.is_none() {
+        return refused(404, "remote server is not found");
+    }
+    let Some(account) = accounts::find(tx, to)? else { return refused(404, "account does not exist") };
+    let preferences = Preferences::read(tx, &Caller { account, address: to.clone() })?;
+    let delayed = preferences.get("DelayedIM").is_some_and(|value| value.is_yes());
+    if !message.may_wait() || !delayed {
+        return refused(480, "the user is not reachable");
+    }
+    match offline::keep(tx, account, message)? {
+        true => Ok(Ok(())),
+        false => refused(486, "too many messages wait for the user"),
+    }
+}
+
+/// Hands what has been waiting for an account to a session of it that takes signals from now on.
+pub async fn hand_out_waiting(house: &House, caller: &Caller, inbox: &Inbox) -> Outcome<()> {
+    let account = caller.account;
+    if !house.store.read(move |tx| offline::any(tx, account)).await? {
+        return Ok(());
+    }
+    let mut waiting = house.store.write(move |tx| offline::take(tx, account)).await?.into_iter();
+    while let Some(message) = waiting.next() {
+        if inbox.push(Signal::Im(message.clone())).is_err() {
+            // The session ended meanwhile: what it has not got waits for the next.
+            let rest: Vec<_> = std::iter::once(message).chain(waiting).collect();
+            return house.store.write(move |tx| rest.iter().try_for_each(|message| offline::keep(tx, account, message).map(drop))).await;
+        }
+    }
+    Ok(())
+}
+
+/// What a session remembers of its conversations: with whom, at which of the other's sessions, and whether the other
+/// is to hear of its end. Bounded: the one that rested longest is forgotten first.
+#[derive(Debug, Default)]
+pub struct Conversations(Vec<Conversation>);
+
+#[derive(Debug)]
+struct Conversation {
+    peer: Address,
+    client: Option<ClientId>,
+    /// True once this session has said something.
+    spoken: bool,
+}
+
+impl Conversations {
+    fn with(&mut self, peer: &Address) -> &mut Conversation {
+        let known = self.0.iter().position(|conversation| conversation.peer.same_as(peer));
+        let conversation = match known {
+            Some(at) => self.0.remove(at),
+            None => Conversation { peer: peer.clone(), client: None, spoken: false },
+        };
+        if self.0.len() >= MOST_CONVERSATIONS {
+            self.0.remove(0);
+        }
+        self.0.push_mut(conversation)
+    }
+
+    /// The peer has written: answers go to the session it wrote in.
+    pub fn heard(&mut self, message: &InstantMessage) {
+        let gone = matches!(message.content, ImContent::State(ChatState::Gone));
+        self.with(&message.from).client = if gone { None } else { message.from_client.clone() };
+    }
+
+    /// This session writes: gives the session of the peer's that the conversation is with.
+    pub fn speak(&mut self, peer: &Address, content: &ImContent) -> Option<ClientId> {
+        let conversation = self.with(peer);
+        conversation.spoken = !matches!(content, ImContent::State(ChatState::Gone));
+        conversation.client.clone()
+    }
+
+    /// The peer is about in another way: it may have moved to another of its sessions.
+    pub fn unlock(&mut self, peer: &Address) {
+        self.0.iter_mut().filter(|conversation| conversation.peer.same_as(peer)).for_each(|conversation| conversation.client = None);
+    }
+
+    /// The conversation is over. Gives where to say so, if the peer is to hear of it.
+    pub fn close(&mut self, peer: &Address) -> Option<Option<ClientId>> {
+        let at = self.0.iter().position(|conversation| conversation.peer.same_as(peer))?;
+        let conversation = self.0.remove(at);
+        conversation.spoken.then_some(conversation.client)
+    }
+}
+
+/// A peer as a client names it: an address, with the account's own domain where none is given.
+pub fn peer(text: &str, caller: &Caller) -> Outcome<Address> {
+    let text = text.trim();
+    let full = if text.contains('@') { text.to_owned() } else { format!("{text}@{}", caller.address.domain) };
+    full.parse().map_err(|_| Fault::incorrect("peer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(from: &str, client: Option<&str>, content: ImContent) -> InstantMessage {
+        let from_client = client.map(|name| name.parse().unwrap());
+        InstantMessage { from: from.parse().unwrap(), from_name: None, from_client, kind: None, id: None, content, waited_since: None }
+    }
+
+    fn text() -> ImContent {
+        ImContent::Text { body: Some("hi".to_owned()), subject: None, extra: Default::default() }
+    }
+
+    #[test]
+    fn a_conversation_stays_with_the_session_that_answered() {
+        let (mut conversations, bob) = (Conversations::default(), "Bob@example.test".parse::<Address>().unwrap());
+        assert_eq!(conversations.speak(&bob, &text()), None);
+        conversations.heard(&message("bob@example.test", Some("phone"), text()));
+        assert_eq!(conversations.speak(&bob, &text()).unwrap().as_str(), "phone");
+        conversations.unlock(&bob);
+        assert_eq!(conversations.speak(&bob, &text()), None);
+        assert_eq!(conversations.close(&bob), Some(None));
+        assert_eq!(conversations.close(&bob), None);
+        conversations.heard(&message("bob@example.test", Some("phone"), text()));
+        assert_eq!(conversations.close(&bob), None, "whoever has said nothing does not say goodbye");
+    }
+
+    #[test]
+    fn conversations_are_bounded() {
+        let mut conversations = Conversations::default();
+        for n in 0..1_000 {
+            conversations.speak(&format!("u{n}@example.test").parse().unwrap(), &text());
+        }
+        assert_eq!(conversations.0.len(), MOST_CONVERSATIONS);
+        assert!(conversations.close(&"u999@example.test".parse().unwrap()).is_some());
+    }
+}

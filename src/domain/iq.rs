@@ -1,0 +1,135 @@
+//! Where a request in the manner of XMPP goes, and who may answer it.
+//!
+//! A session of an account is reached by its name; what is asked of an account or of a domain the server answers. An
+//! answer passes only to a session that has asked, from the session that was asked, and once: nobody can answer in
+//! another's name. An account that does not exist is answered for like one that has nothing to say.
+//! Spec: XIMSS, "XMPP-style requests"; RFC 6120 8.2.3, RFC 6121 8.5.
+
+use super::signals::Bindings;
+use crate::model::im::{Iq, IqKind};
+use crate::model::names::{AccountAddress, Address};
+use crate::model::signal::{ClientId, Signal};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most requests of all sessions that wait for answers; past it the oldest is given up.
+const MOST_PENDING: usize = 16_384;
+
+/// A session by its full name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// Its account.
+    pub address: AccountAddress,
+    /// Its name there.
+    pub client: ClientId,
+}
+
+#[derive(Debug)]
+struct Pending {
+    asker: Party,
+    asked: Party,
+    id: String,
+    since: Instant,
+}
+
+/// Requests that wait for an answer. Cloning gives another handle.
+#[derive(Debug, Clone, Default)]
+pub struct PendingRequests(Arc<Mutex<VecDeque<Pending>>>);
+
+impl PendingRequests {
+    fn with<T>(&self, now: Instant, f: impl FnOnce(&mut VecDeque<Pending>) -> T) -> T {
+        // A panic while the lock was held cannot leave the queue half changed.
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while pending.front().is_some_and(|first| pending.len() > MOST_PENDING || now.duration_since(first.since) > PATIENCE) {
+            pending.pop_front();
+        }
+        f(&mut pending)
+    }
+
+    fn ask(&self, asker: Party, asked: Party, id: String, now: Instant) {
+        self.with(now, |pending| pending.push_back(Pending { asker, asked, id, since: now }));
+    }
+
+    /// True, once, where this answer was waited for.
+    fn answer(&self, asker: &Party, answerer: &Party, id: &str, now: Instant) -> bool {
+        self.with(now, |pending| {
+            let at = pending.iter().position(|p| p.asker == *asker && p.asked == *answerer && p.id == id);
+            at.is_some_and(|at| pending.remove(at).is_some())
+        })
+    }
+}
+
+/// To whom a request is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A session, or an account where none is named.
+    Account(Address, Option<ClientId>),
+    /// A domain: the server itself.
+    Domain(String),
+}
+
+/// What is to happen with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routed {
+    /// It is on its way, or was an answer nobody waits for.
+    Done,
+    /// The server answers for the account or the domain.
+    ServerAnswers,
+    /// There is nobody to ask: the asker is told that the service is unavailable.
+    Unavailable,
+}
+
+/// Routes a request or an answer of a session.
+pub fn route(bindings: &Bindings, pending: &PendingRequests, from: &Party, to: &Asked, iq: &Iq, now: Instant) -> Routed {
+    let nobody = if iq.kind.asks() { Routed::Unavailable } else { Routed::Done };
+    let Asked::Account(address, Some(client)) = to else {
+        return if iq.kind.asks() { Routed::ServerAnswers } else { Routed::Done };
+    };
+    let Some(address) = address.account() else { return nobody };
+    let named = Party { address, client: client.clone() };
+    let Some(binding) = bindings.find(&named.address, &named.client) else { return nobody };
+    if matches!(iq.kind, IqKind::Result | IqKind::Error) && !pending.answer(&named, from, &iq.id, now) {
+        return Routed::Done;
+    }
+    if binding.inbox.push(Signal::Iq(iq.clone())).is_err() {
+        return nobody;
+    }
+    if iq.kind.asks() {
+        pending.ask(from.clone(), named, iq.id.clone(), now);
+    }
+    Routed::Done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(text: &str) -> Party {
+        let (address, client) = text.split_once('/').unwrap();
+        Party { address: address.parse().unwrap(), client: client.parse().unwrap() }
+    }
+
+    #[test]
+    fn only_who_was_asked_answers_and_once() {
+        let (pending, now) = (PendingRequests::default(), Instant::now());
+        let (alice, bob, eve) = (party("alice@example.test/a"), party("bob@example.test/b"), party("eve@example.test/e"));
+        pending.ask(alice.clone(), bob.clone(), "1".to_owned(), now);
+        assert!(!pending.answer(&alice, &eve, "1", now));
+        assert!(!pending.answer(&alice, &bob, "2", now));
+        assert!(pending.answer(&alice, &bob, "1", now));
+        assert!(!pending.answer(&alice, &bob, "1", now));
+        pending.ask(alice.clone(), bob.clone(), "3".to_owned(), now);
+        assert!(!pending.answer(&alice, &bob, "3", now + PATIENCE + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn requests_that_wait_are_bounded() {
+        let (pending, now) = (PendingRequests::default(), Instant::now());
+        let (alice, bob) = (party("alice@example.test/a"), party("bob@example.test/b"));
+        (0..=MOST_PENDING + 1).for_each(|n| pending.ask(alice.clone(), bob.clone(), n.to_string(), now));
+        assert!(!pending.answer(&alice, &bob, "0", now) && pending.answer(&alice, &bob, "9", now));
+    }
+}

@@ -1,0 +1,249 @@
+//! `Bindings`: the sessions that take signals, by account and name; and `Inbox`, what such a session has not yet heard.
+//!
+//! An inbox belongs to a session and lives as long; a binding is its entry in the directory and may come and go. Whoever
+//! has something for a session puts it into the inbox, from any thread, and never waits: an inbox that is full refuses,
+//! one that is closed says so. The session is told once and fetches all there is.
+//! Spec: XIMSS, "Signaling" (signalBind, signalUnbind).
+
+use super::access::Caller;
+use super::sessions::{self, End};
+use super::tell::tell_recipient;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::names::AccountAddress;
+use crate::model::signal::{ClientId, Sdp, Signal};
+use actix::{Message, Recipient};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most signals that wait in an inbox.
+const MOST_WAITING: usize = 8_192;
+/// The most bytes that they hold.
+const MOST_BYTES: usize = 2 << 20;
+
+/// Wakes a session: its inbox holds something. At most one is under way.
+#[derive(Message, Debug, Clone, Copy, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct SignalsWaiting;
+
+/// Why an inbox did not take a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The session is gone.
+    Gone,
+    /// It does not keep up.
+    Full,
+}
+
+#[derive(Default)]
+struct Waiting {
+    signals: VecDeque<Signal>,
+    bytes: usize,
+    told: bool,
+    closed: bool,
+}
+
+struct Shared {
+    waiting: Mutex<Waiting>,
+    wake: Recipient<SignalsWaiting>,
+}
+
+/// What a session has not yet heard. Cloning gives another handle.
+#[derive(Clone)]
+pub struct Inbox(Arc<Shared>);
+
+impl Inbox {
+    /// The inbox of a session, which is woken when something comes.
+    pub fn new(wake: Recipient<SignalsWaiting>) -> Self {
+        Self(Arc::new(Shared { waiting: Mutex::default(), wake }))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Waiting) -> T) -> T {
+        // A panic while the lock was held cannot leave the queue half changed.
+        f(&mut self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts a signal in.
+    pub fn push(&self, signal: Signal) -> Result<(), Refused> {
+        let wake = self.with(|waiting| {
+            let weight = signal.weight();
+            if waiting.closed {
+                return Err(Refused::Gone);
+            }
+            if waiting.signals.len() >= MOST_WAITING || waiting.bytes + weight > MOST_BYTES {
+                return Err(Refused::Full);
+            }
+            waiting.bytes += weight;
+            waiting.signals.push_back(signal);
+            Ok(!std::mem::replace(&mut waiting.told, true))
+        })?;
+        if wake {
+            tell_recipient(&self.0.wake, SignalsWaiting);
+        }
+        Ok(())
+    }
+
+    /// Takes all there is, oldest first.
+    pub fn take(&self) -> VecDeque<Signal> {
+        self.with(|waiting| {
+            (waiting.bytes, waiting.told) = (0, false);
+            std::mem::take(&mut waiting.signals)
+        })
+    }
+
+    /// Nothing more is taken in: the session has ended. Gives what nobody has heard.
+    pub fn close(&self) -> VecDeque<Signal> {
+        self.with(|waiting| std::mem::replace(waiting, Waiting { closed: true, ..Waiting::default() }).signals)
+    }
+}
+
+/// What a session wants to hear, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// Roster and presence.
+    pub presence: bool,
+    /// Instant messages in the extended form.
+    pub extended_im: bool,
+    /// Session descriptions in their native text.
+    pub sdp_text: bool,
+    /// What its media engine can do; None where it did not say.
+    pub capabilities: Option<Sdp>,
+    /// Its media address differs from the one it is connected from: it sits behind a NAT.
+    pub far_end_nat: bool,
+}
+
+/// What is to happen when a session of the account has the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameTaken {
+    /// The new one gets another name.
+    Rename,
+    /// The new one is refused.
+    Refuse,
+    /// The old session is ended.
+    Kill,
+}
+
+/// A session that takes signals.
+pub struct Binding {
+    /// Whose it is.
+    pub caller: Caller,
+    /// The person's name.
+    pub real_name: Option<String>,
+    /// Its name.
+    pub client: ClientId,
+    /// What it wants to hear.
+    pub wants: Wants,
+    /// Where signals for it go.
+    pub inbox: Inbox,
+    end: Recipient<End>,
+    serial: u64,
+}
+
+#[derive(Default)]
+struct Directory {
+    by_account: HashMap<AccountAddress, Vec<Arc<Binding>>>,
+    last_serial: u64,
+}
+
+/// The directory. Cloning gives another handle.
+#[derive(Clone, Default)]
+pub struct Bindings(Arc<Mutex<Directory>>);
+
+/// A session's entry; it goes when this is dropped.
+pub struct Bound {
+    binding: Arc<Binding>,
+    bindings: Bindings,
+}
+
+impl Bound {
+    /// The entry.
+    pub fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.bindings.with(|directory| directory.remove(&self.binding.caller.address, self.binding.serial));
+    }
+}
+
+/// A session that wants to take signals.
+pub struct Applicant {
+    /// Whose it is.
+    pub caller: Caller,
+    /// The person's name.
+    pub real_name: Option<String>,
+    /// The name it would like; None for any.
+    pub client: Option<ClientId>,
+    /// What it wants to hear.
+    pub wants: Wants,
+    /// Where signals for it go.
+    pub inbox: Inbox,
+    /// Ends it.
+    pub end: Recipient<End>,
+}
+
+impl Bindings {
+    fn with<T>(&self, f: impl FnOnce(&mut Directory) -> T) -> T {
+        // A panic while the lock was held cannot leave an account half entered: each change is one insertion or removal.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Enters a session. A generated name cannot be guessed by others of the account's correspondents.
+    pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<Bound> {
+        let Applicant { caller, real_name, client, wants, inbox, end } = applicant;
+        let wished = match client {
+            Some(client) => client,
+            None => sessions::new_id()?.get(..12).unwrap_or("session").parse()?,
+        };
+        let (binding, replaced) = self.with(|directory| {
+            directory.last_serial += 1;
+            let serial = directory.last_serial;
+            let others = directory.by_account.entry(caller.address.clone()).or_default();
+            let holder = others.iter().position(|other| other.client == wished);
+            let (client, replaced) = match (holder, taken) {
+                (None, _) => (wished, None),
+                (Some(_), NameTaken::Refuse) => return Err(Fault::exists("a session with this clientID already exists")),
+                (Some(at), NameTaken::Kill) => (wished, Some(others.remove(at))),
+                (Some(_), NameTaken::Rename) => {
+                    // Ends: there are fewer sessions than numbers.
+                    let free = (2..).map(|number| wished.numbered(number)).find(|name| others.iter().all(|other| other.client != *name));
+                    (free.ok_or_else(Fault::internal)?, None)
+                }
+            };
+            let binding = Arc::new(Binding { caller, real_name, client, wants, inbox, end, serial });
+            others.push(binding.clone());
+            Ok((binding, replaced))
+        })?;
+        replaced.iter().for_each(|old| tell_recipient(&old.end, End::Replaced));
+        Ok(Bound { binding, bindings: self.clone() })
+    }
+
+    /// The sessions of an account, in the order in which they came.
+    pub fn of(&self, account: &AccountAddress) -> Vec<Arc<Binding>> {
+        self.with(|directory| directory.by_account.get(account).cloned().unwrap_or_default())
+    }
+
+    /// The session of a name.
+    pub fn find(&self, account: &AccountAddress, client: &ClientId) -> Option<Arc<Binding>> {
+        self.with(|directory| directory.by_account.get(account)?.iter().find(|binding| binding.client == *client).cloned())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.with(|directory| directory.by_account.values().map(Vec::len).sum())
+    }
+}
+
+impl Directory {
+    fn remove(&mut self, account: &AccountAddress, serial: u64) {
+        let Some(bindings) = self.by_account.get_mut(account) else { return };
+        bindings.retain(|binding| binding.serial != serial);
+        if bindings.is_empty() {
+            self.by_account.remove(account);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

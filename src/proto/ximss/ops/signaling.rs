@@ -1,0 +1,80 @@
+//! Beginning and ceasing to take signals. Spec: XIMSS, "Signaling" (signalBind, signalUnbind).
+
+use crate::domain::im;
+use crate::domain::signals::{Applicant, NameTaken, Wants};
+use crate::model::fault::Outcome;
+use crate::model::signal::{ClientId, Sdp};
+use crate::proto::ximss::request::{Cx, Op, Request};
+use crate::xml::attr::YesNo;
+use crate::xml::{Arg, Attr, Element};
+
+/// The family.
+pub const OPS: &[Op] = &[Op::of::<Bind>(), Op::of::<Unbind>()];
+
+const CLIENT: Attr<ClientId> =
+    Attr::new("clientID", "the session's name among those of the account that take signals; without it: one is made up");
+const MODE: Attr<String> =
+    Attr::new("mode", "what to do where the name is taken: fixed refuses, kill ends the other session, else another name is made up");
+const PRESENCE: Attr<YesNo> = Attr::new("presence", "yes: tell of the roster and of presence");
+const READ_IM: Attr<String> = Attr::new("readIM", "1: tell instant messages in the extended form");
+
+struct Bind {
+    client: Option<ClientId>,
+    taken: NameTaken,
+    wants: Wants,
+}
+
+impl Request for Bind {
+    const NAME: &'static str = "signalBind";
+    const DOC: &'static str = "From now on the session takes the calls and messages for the account.";
+    const ARGS: &'static [Arg] = &[CLIENT.optional(), MODE.optional(), PRESENCE.optional(), READ_IM.optional()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        let taken = match MODE.get(element)?.as_deref().map(str::trim) {
+            Some(mode) if mode.eq_ignore_ascii_case("fixed") => NameTaken::Refuse,
+            Some(mode) if mode.eq_ignore_ascii_case("kill") => NameTaken::Kill,
+            _ => NameTaken::Rename,
+        };
+        let text = element.first("sdpText").map(Element::body);
+        let wants = Wants {
+            presence: PRESENCE.get(element)?.is_some_and(|yes| yes.0),
+            extended_im: READ_IM.get(element)?.is_some_and(|form| form.trim() == "1"),
+            sdp_text: text.is_some(),
+            capabilities: text.map(Sdp),
+            far_end_nat: false,
+        };
+        // An empty name is what clients send that have none to offer.
+        let client = if element.get("clientID").is_some_and(|name| name.trim().is_empty()) { None } else { CLIENT.get(element)? };
+        Ok(Self { client, taken, wants })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
+        let applicant = Applicant {
+            caller: login.caller.clone(),
+            real_name: login.real_name.clone(),
+            client: self.client,
+            wants: self.wants,
+            inbox: signaling.inbox.clone(),
+            end: cx.desk.session()?.recipient(),
+        };
+        signaling.bind(&cx.house.signals, applicant, self.taken)?;
+        im::hand_out_waiting(&cx.house, &login.caller, &signaling.inbox).await
+    }
+}
+
+struct Unbind;
+
+impl Request for Unbind {
+    const NAME: &'static str = "signalUnbind";
+    const DOC: &'static str = "The session takes no more new calls and messages.";
+
+    fn read(_: &Element) -> Outcome<Self> {
+        Ok(Self)
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        cx.desk.signaling()?.unbind();
+        Ok(())
+    }
+}
