@@ -21,7 +21,7 @@ pub enum ItemKind {
 pub struct WallClock(pub i64);
 
 /// The clock of a time zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Clock {
     /// A zone that the server knows.
     Known(Zone),
@@ -41,7 +41,7 @@ pub struct OwnClock {
 }
 
 /// A date or a time as an item has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
     /// A day, wherever one is: midnight of the wall clock.
     Date(WallClock),
@@ -85,7 +85,7 @@ pub struct Alarm {
 }
 
 /// One VEVENT or VTODO: the item itself, or one of its exceptions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// What instance of the series this stands for; None for the item itself.
     pub recurrence_id: Option<When>,
@@ -130,7 +130,7 @@ pub struct Entry {
 }
 
 /// All that one stored item says under one UID: the item and its exceptions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// An event or a task.
     pub kind: ItemKind,

@@ -88,6 +88,20 @@ impl fmt::Display for Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(chrono_tz::Tz);
 
+/// A zone is kept by its IANA name, so that what is stored outlives the order of any list of zones.
+impl Serialize for Zone {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+        Self::named(&name).ok_or_else(|| serde::de::Error::custom("no such time zone"))
+    }
+}
+
 /// Names beside IANA's, folded: the reference product's own and those of Windows.
 static OTHER_NAMES: LazyLock<HashMap<String, chrono_tz::Tz>> = LazyLock::new(|| {
     let known = |(name, iana): (&str, &str)| Some((fold(name), chrono_tz::Tz::from_str(iana).ok()?));
