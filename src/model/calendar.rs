@@ -84,6 +84,17 @@ pub struct Alarm {
     pub every: i64,
 }
 
+impl Alarm {
+    /// When it goes off first, for something that starts and ends then; seconds.
+    pub fn at(&self, start: i64, end: i64) -> i64 {
+        match self.trigger {
+            Trigger::Start(after) => start.saturating_add(after),
+            Trigger::End(after) => end.saturating_add(after),
+            Trigger::At(at) => at.0,
+        }
+    }
+}
+
 /// One VEVENT or VTODO: the item itself, or one of its exceptions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

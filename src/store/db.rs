@@ -1,5 +1,6 @@
 //! `Store`: the handle everyone holds. `read` and `write` take closures and run them on the store's threads.
 
+use super::calendar_cache::CalendarCache;
 use super::engine::{Engine, Read};
 use super::feed::Feed;
 use super::migrate;
@@ -60,6 +61,7 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     feed: Feed,
     orders: Arc<OrderCache>,
+    calendars: Arc<CalendarCache>,
     readers: Workers,
     writer: mpsc::Sender<Order>,
     places: Arc<Semaphore>,
@@ -105,7 +107,8 @@ impl Store {
         let (its_engine, its_feed) = (engine.clone(), feed.clone());
         let thread = std::thread::Builder::new().name("writer".into()).stack_size(1 << 20);
         thread.spawn(move || writer::work(&*its_engine, &its_feed, &orders)).map_err(|e| failed(e.to_string()))?;
-        Ok(Self { engine, feed, orders: Arc::default(), readers, writer, places: Arc::new(Semaphore::new(WAITING_WRITES)) })
+        let places = Arc::new(Semaphore::new(WAITING_WRITES));
+        Ok(Self { engine, feed, orders: Arc::default(), calendars: Arc::default(), readers, writer, places })
     }
 
     /// Asks a question of the last commit, on a reading thread. The closure may also compute: what it takes long for
@@ -141,6 +144,11 @@ impl Store {
     /// The sorted orders that are kept in memory.
     pub fn orders(&self) -> Arc<OrderCache> {
         self.orders.clone()
+    }
+
+    /// The rows of calendars that are kept in memory.
+    pub fn calendars(&self) -> Arc<CalendarCache> {
+        self.calendars.clone()
     }
 
     /// Ends the writer after what is queued, leaving the file ready for a quick start.

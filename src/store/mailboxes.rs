@@ -3,6 +3,7 @@
 //! A name stands for up to two things: a mailbox of messages, and a folder of other mailboxes. Spec: XIMSS, "Mailbox Management".
 
 use super::accounts;
+use super::calendars;
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::ledger;
@@ -255,7 +256,7 @@ pub fn sweep(tx: &WriteTx, most: usize) -> Outcome<bool> {
         Ok(if uids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     messages::clear(tx, mailbox, &uids)?;
-    if uids.len() < most && !search::forget(tx, mailbox, most)? {
+    if uids.len() < most && !search::forget(tx, mailbox, most)? && !calendars::clear(tx, mailbox, most)? {
         orders::forget(tx, mailbox)?;
         tx.delete(MAILBOX_STATE, Key::of(mailbox.0).bytes())?;
         tx.delete(GARBAGE, Key::of(mailbox.0).bytes())?;

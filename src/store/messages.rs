@@ -3,6 +3,7 @@
 
 use super::accounts;
 use super::blobs;
+use super::calendars;
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::ledger::{self, Row};
@@ -115,6 +116,7 @@ fn take(tx: &WriteTx, mailbox: MailboxId, state: &mut MailboxState, uids: &[Uid]
         count(state, row.flags, row.size, -1);
         forget_content(tx, mailbox, row)?;
     }
+    calendars::forget(tx, mailbox, uids)?;
     if gone.iter().any(|row| Some(row.internal) == state.oldest) {
         state.oldest = None;
         ledger::visit(tx, mailbox, Uid(0), &mut |row| {

@@ -7,6 +7,8 @@
 
 pub mod accounts;
 pub mod blobs;
+pub mod calendar_cache;
+pub mod calendars;
 pub mod db;
 pub mod departed;
 pub mod engine;

@@ -60,6 +60,14 @@ pub const SEARCH_SEGMENTS: Table = Table("search_segments");
 pub const SEARCH_TERMS: Table = Table("search_terms");
 /// `account number` -> an instant message that waits for a session of the account.
 pub const OFFLINE_IMS: Table = Table("offline_ims");
+/// `mailbox` -> how far the calendar index of a mailbox is (`calendars`); none for a mailbox never opened as a calendar.
+pub const CALENDAR_HEADS: Table = Table("calendar_heads");
+/// `mailbox uid` -> the items that a message holds, and where their rows by time lie.
+pub const CALENDAR_ITEMS: Table = Table("calendar_items");
+/// `mailbox part number uid series` -> what a find shows of a series; the number is a slot of time, or the end.
+pub const CALENDAR_TIMES: Table = Table("calendar_times");
+/// `mailbox digest-of-item-uid uid` -> nothing: the messages that hold an item.
+pub const CALENDAR_UIDS: Table = Table("calendar_uids");
 
 /// All of them, made when a store is made.
 pub const ALL: &[Table] = &[
