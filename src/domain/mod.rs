@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod auth;
 pub mod compose;
 pub mod delivery;
+pub mod files;
 pub mod folder;
 pub mod house;
 pub mod im;

@@ -8,6 +8,7 @@ pub mod component;
 pub mod credential;
 pub mod draft;
 pub mod fault;
+pub mod files;
 pub mod flags;
 pub mod ids;
 pub mod im;

@@ -1,6 +1,7 @@
-//! Access rights of mailboxes and the lists that grant them.
+//! Access rights of mailboxes and of accounts, and the lists that grant them.
 //!
-//! Spec: XIMSS, "Mailbox Management" (mailboxACLUpdate, mailboxRightsGet). The letters are those of RFC 4314, older form.
+//! Spec: XIMSS, "Mailbox Management" (mailboxACLUpdate, mailboxRightsGet), "Account Management". The letters of mailboxes
+//! are those of RFC 4314, older form; those of accounts are this server's own.
 
 use super::fault::{Fault, Outcome};
 use super::names::{AccountAddress, fold};
@@ -8,7 +9,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A set of rights.
+/// A set of rights of one kind, each with a letter.
+pub trait RightSet: Copy + Default + FromStr<Err = Fault> + fmt::Display {
+    /// All of them: what the owner has.
+    const ALL: Self;
+    /// The union.
+    fn and(self, other: Self) -> Self;
+    /// Without those of `other`.
+    fn but(self, other: Self) -> Self;
+}
+
+/// A set of rights on a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rights(pub u16);
 
@@ -78,6 +89,96 @@ impl fmt::Display for Rights {
     }
 }
 
+impl RightSet for Rights {
+    const ALL: Self = Self::ALL;
+    fn and(self, other: Self) -> Self {
+        self.with(other)
+    }
+    fn but(self, other: Self) -> Self {
+        self.without(other)
+    }
+}
+
+/// A set of rights on an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AccountRights(pub u16);
+
+const ACCOUNT_LETTERS: &[(char, AccountRights)] = &[
+    ('l', AccountRights::LOOK),
+    ('p', AccountRights::PRESENCE),
+    ('c', AccountRights::CALLS),
+    ('m', AccountRights::MAIL),
+    ('k', AccountRights::MEETINGS),
+    ('f', AccountRights::READ_FILES),
+    ('w', AccountRights::WRITE_FILES),
+    ('b', AccountRights::BALANCES),
+    ('a', AccountRights::ADMINISTER),
+];
+
+impl AccountRights {
+    /// No right.
+    pub const NONE: Self = Self(0);
+    /// `l`: read the public information, free and busy times beyond the default, the roster.
+    pub const LOOK: Self = Self(1);
+    /// `p`: receive the account's presence without being in its roster.
+    pub const PRESENCE: Self = Self(1 << 1);
+    /// `c`: take signals for the account, read its log of calls.
+    pub const CALLS: Self = Self(1 << 2);
+    /// `m`: send mail with the account's address in `From`.
+    pub const MAIL: Self = Self(1 << 3);
+    /// `k`: answer for the account in meeting requests.
+    pub const MEETINGS: Self = Self(1 << 4);
+    /// `f`: read files outside `private`.
+    pub const READ_FILES: Self = Self(1 << 5);
+    /// `w`: with `f`, write there too.
+    pub const WRITE_FILES: Self = Self(1 << 6);
+    /// `b`: read balances.
+    pub const BALANCES: Self = Self(1 << 7);
+    /// `a`: change the list of rights.
+    pub const ADMINISTER: Self = Self(1 << 8);
+    /// All of them: what the owner has.
+    pub const ALL: Self = Self((1 << 9) - 1);
+
+    /// True when every right of `other` is there.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+    /// The union.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+    /// Without those of `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl FromStr for AccountRights {
+    type Err = Fault;
+    fn from_str(text: &str) -> Outcome<Self> {
+        text.trim().chars().try_fold(Self::NONE, |rights, c| {
+            let found = ACCOUNT_LETTERS.iter().find(|(letter, _)| *letter == c);
+            found.map(|(_, right)| rights.with(*right)).ok_or_else(|| Fault::bad("unknown access right"))
+        })
+    }
+}
+
+impl fmt::Display for AccountRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ACCOUNT_LETTERS.iter().filter(|(_, right)| self.has(*right)).try_for_each(|(letter, _)| write!(f, "{letter}"))
+    }
+}
+
+impl RightSet for AccountRights {
+    const ALL: Self = Self::ALL;
+    fn and(self, other: Self) -> Self {
+        self.with(other)
+    }
+    fn but(self, other: Self) -> Self {
+        self.without(other)
+    }
+}
+
 /// Whom an element of a list speaks of. `+` grants on top, `-` takes away, no sign sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AclPattern(String);
@@ -129,42 +230,42 @@ impl FromStr for AclPattern {
     }
 }
 
-/// One step of `mailboxACLUpdate`.
+/// One step of a change of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AclStep {
+pub enum AclStep<R = Rights> {
     /// The rights become these.
-    Set(AclPattern, Rights),
+    Set(AclPattern, R),
     /// These are granted too.
-    Add(AclPattern, Rights),
+    Add(AclPattern, R),
     /// These are taken away.
-    Sub(AclPattern, Rights),
+    Sub(AclPattern, R),
     /// The element goes.
     Clear(AclPattern),
 }
 
 /// An access control list. An element left without rights stays: it keeps `anyone` out for that name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Acl(pub Vec<(AclPattern, Rights)>);
+pub struct Acl<R = Rights>(pub Vec<(AclPattern, R)>);
 
-impl Acl {
+impl<R: RightSet> Acl<R> {
     /// The most elements a list may have.
     pub const MOST: usize = 256;
 
     /// The effective rights of `user` on something of `owner`: the exact element or else the union of group elements,
     /// then the `+` elements are added, then the `-` elements are taken away. The owner has all rights.
-    pub fn effective(&self, user: &AccountAddress, owner: &AccountAddress) -> Rights {
+    pub fn effective(&self, user: &AccountAddress, owner: &AccountAddress) -> R {
         if user == owner {
-            return Rights::ALL;
+            return R::ALL;
         }
         let plain = |closeness: u8| {
             let fitting = self.0.iter().filter(move |(p, _)| p.sign().is_none() && p.names(user, owner) == closeness);
-            fitting.map(|(_, r)| *r).reduce(Rights::with)
+            fitting.map(|(_, r)| *r).reduce(R::and)
         };
         let signed = |sign: char| {
             let fitting = self.0.iter().filter(move |(p, _)| p.sign() == Some(sign) && p.names(user, owner) > 0);
-            fitting.fold(Rights::NONE, |all, (_, r)| all.with(*r))
+            fitting.fold(R::default(), |all, (_, r)| all.and(*r))
         };
-        plain(2).or_else(|| plain(1)).unwrap_or_default().with(signed('+')).without(signed('-'))
+        plain(2).or_else(|| plain(1)).unwrap_or_default().and(signed('+')).but(signed('-'))
     }
 
     /// Takes out all elements that name this user, in a list of something of `owner`; true if there were any. `anyone` is
@@ -176,15 +277,15 @@ impl Acl {
     }
 
     /// Applies the steps in order; on a fault nothing must be kept of the result.
-    pub fn update(&mut self, steps: &[AclStep]) -> Outcome<()> {
+    pub fn update(&mut self, steps: &[AclStep<R>]) -> Outcome<()> {
         for step in steps {
             let (AclStep::Set(pattern, _) | AclStep::Add(pattern, _) | AclStep::Sub(pattern, _) | AclStep::Clear(pattern)) = step;
             let at = self.0.iter().position(|(p, _)| p.same(pattern));
             let old = at.and_then(|i| self.0.get(i)).map(|(_, r)| *r).unwrap_or_default();
             let rights = match step {
                 AclStep::Set(_, rights) => Some(*rights),
-                AclStep::Add(_, rights) => Some(old.with(*rights)),
-                AclStep::Sub(_, rights) => Some(old.without(*rights)),
+                AclStep::Add(_, rights) => Some(old.and(*rights)),
+                AclStep::Sub(_, rights) => Some(old.but(*rights)),
                 AclStep::Clear(_) => None,
             };
             match (at, rights) {
@@ -243,5 +344,12 @@ mod tests {
         list.update(&[step(AclStep::Add, "user1", "di"), step(AclStep::Sub, "user2", "r")]).unwrap();
         assert_eq!(list, acl(&[("user1", "lrid"), ("user2", "l")]));
         assert!("lx".parse::<Rights>().is_err());
+    }
+
+    #[test]
+    fn accounts_have_letters_of_their_own() {
+        assert_eq!(AccountRights::ALL.to_string(), "lpcmkfwba");
+        assert_eq!(AccountRights::ALL.to_string().parse::<AccountRights>().unwrap(), AccountRights::ALL);
+        assert!("lr".parse::<AccountRights>().is_err());
     }
 }

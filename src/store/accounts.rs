@@ -2,6 +2,7 @@
 
 use super::departed;
 use super::engine::{Direction, Read};
+use super::files;
 use super::keys::{self, Key};
 use super::offline;
 use super::records;
@@ -12,7 +13,7 @@ use crate::model::credential::CredentialRecord;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, ItemId, ModSeq};
 use crate::model::names::{AccountAddress, DomainName};
-use crate::model::rights::Acl;
+use crate::model::rights::{AccountRights, Acl};
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub struct AccountRecord {
     /// Settings such as `RealName`, `PWDAllowed`; absent ones have their defaults (`setting`).
     pub settings: Dictionary,
     /// Rights others have on the account.
-    pub acl: Acl,
+    pub acl: Acl<AccountRights>,
     /// Where a code to set a new password is mailed to.
     pub recovery: Option<String>,
 }
@@ -238,6 +239,7 @@ pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     let end = prefix.end();
     tx.delete_range(ALERTS, keys::within(&prefix, &end))?;
     offline::forget(tx, id)?;
+    files::forget(tx, id)?;
     tx.publish(Change { account: id, modseq: ModSeq(state.modseq.0 + 1), what: What::Account });
     Ok(())
 }

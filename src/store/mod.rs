@@ -15,6 +15,7 @@ pub mod engine;
 #[cfg(test)]
 mod fault_tests;
 pub mod feed;
+pub mod files;
 pub mod keys;
 pub mod ledger;
 pub mod mailboxes;

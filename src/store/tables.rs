@@ -23,6 +23,16 @@ pub const ACCOUNT_STATE: Table = Table("account_state");
 pub const ACTIVITY: Table = Table("activity");
 /// `account change` -> time and text of an alert, until a session has shown it.
 pub const ALERTS: Table = Table("alerts");
+/// `account, directory, name` -> a file or a directory in it (`files`): its number, where its bytes are, its times.
+pub const FILE_NAMES: Table = Table("file_names");
+/// `account, file` -> the attributes of a file or a directory, XML elements.
+pub const FILE_ATTRIBUTES: Table = Table("file_attributes");
+/// `account, content, number` -> raw bytes, as many in each as `files::CHUNK` says.
+pub const FILE_CHUNKS: Table = Table("file_chunks");
+/// `account` -> how many files and bytes an account has, and the last number given.
+pub const FILE_USAGE: Table = Table("file_usage");
+/// `account, content` -> nothing: bytes that no name leads to and that are being cleared away; content 0 for all of an account's.
+pub const FILE_GARBAGE: Table = Table("file_garbage");
 /// `account` -> dictionary of the account's own preferences.
 pub const PREFERENCES: Table = Table("preferences");
 /// `account name` -> what the name stands for: a mailbox, a folder of mailboxes, or both.
@@ -80,6 +90,11 @@ pub const ALL: &[Table] = &[
     ACCOUNT_STATE,
     ACTIVITY,
     ALERTS,
+    FILE_NAMES,
+    FILE_ATTRIBUTES,
+    FILE_CHUNKS,
+    FILE_USAGE,
+    FILE_GARBAGE,
     PREFERENCES,
     MAILBOX_NAMES,
     MAILBOXES,
