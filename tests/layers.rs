@@ -45,6 +45,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("quick_xml", &["xml/"]),
     ("mail_parser", &["format/"]),
     ("mail_builder", &["format/"]),
+    ("sdp_types", &["format/"]),
     ("clap", &["app/"]),
     ("toml", &["app/"]),
     ("rustls", &["proto/net/", "proto/http/", "proto/ximss/", "app/"]),

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod accounts;
 pub mod auth;
+pub mod call;
 pub mod compose;
 pub mod delivery;
 pub mod files;

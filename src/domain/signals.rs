@@ -6,13 +6,16 @@
 //! Spec: XIMSS, "Signaling" (signalBind, signalUnbind).
 
 use super::access::Caller;
+use super::call::actors::CallLeg;
 use super::sessions::{self, End};
 use super::tell::tell_recipient;
+use crate::model::call::LegName;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
 use crate::model::signal::{ClientId, Sdp, Signal};
-use actix::{Message, Recipient};
+use actix::{Addr, Message, Recipient};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most signals that wait in an inbox.
@@ -34,9 +37,18 @@ pub enum Refused {
     Full,
 }
 
+/// What waits in an inbox.
+#[derive(Clone)]
+pub enum Item {
+    /// Something to tell the client.
+    Signal(Signal),
+    /// A call rings: what the client does with it, the leg is told.
+    Call(LegName, Addr<CallLeg>),
+}
+
 #[derive(Default)]
 struct Waiting {
-    signals: VecDeque<Signal>,
+    items: VecDeque<Item>,
     bytes: usize,
     told: bool,
     closed: bool,
@@ -45,6 +57,7 @@ struct Waiting {
 struct Shared {
     waiting: Mutex<Waiting>,
     wake: Recipient<SignalsWaiting>,
+    calls: AtomicU64,
 }
 
 /// What a session has not yet heard. Cloning gives another handle.
@@ -54,7 +67,7 @@ pub struct Inbox(Arc<Shared>);
 impl Inbox {
     /// The inbox of a session, which is woken when something comes.
     pub fn new(wake: Recipient<SignalsWaiting>) -> Self {
-        Self(Arc::new(Shared { waiting: Mutex::default(), wake }))
+        Self(Arc::new(Shared { waiting: Mutex::default(), wake, calls: AtomicU64::new(0) }))
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Waiting) -> T) -> T {
@@ -64,16 +77,25 @@ impl Inbox {
 
     /// Puts a signal in.
     pub fn push(&self, signal: Signal) -> Result<(), Refused> {
+        let weight = signal.weight();
+        self.put(Item::Signal(signal), weight)
+    }
+
+    /// Puts a leg in whose call rings. What it has to say comes after it.
+    pub fn push_call(&self, name: LegName, leg: Addr<CallLeg>) -> Result<(), Refused> {
+        self.put(Item::Call(name, leg), 128)
+    }
+
+    fn put(&self, item: Item, weight: usize) -> Result<(), Refused> {
         let wake = self.with(|waiting| {
-            let weight = signal.weight();
             if waiting.closed {
                 return Err(Refused::Gone);
             }
-            if waiting.signals.len() >= MOST_WAITING || waiting.bytes + weight > MOST_BYTES {
+            if waiting.items.len() >= MOST_WAITING || waiting.bytes + weight > MOST_BYTES {
                 return Err(Refused::Full);
             }
             waiting.bytes += weight;
-            waiting.signals.push_back(signal);
+            waiting.items.push_back(item);
             Ok(!std::mem::replace(&mut waiting.told, true))
         })?;
         if wake {
@@ -82,17 +104,27 @@ impl Inbox {
         Ok(())
     }
 
+    /// A name for one more incoming call of this session.
+    pub fn next_call(&self) -> LegName {
+        LegName::incoming(self.0.calls.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// True when both are of the same session.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Takes all there is, oldest first.
-    pub fn take(&self) -> VecDeque<Signal> {
+    pub fn take(&self) -> VecDeque<Item> {
         self.with(|waiting| {
             (waiting.bytes, waiting.told) = (0, false);
-            std::mem::take(&mut waiting.signals)
+            std::mem::take(&mut waiting.items)
         })
     }
 
     /// Nothing more is taken in: the session has ended. Gives what nobody has heard.
-    pub fn close(&self) -> VecDeque<Signal> {
-        self.with(|waiting| std::mem::replace(waiting, Waiting { closed: true, ..Waiting::default() }).signals)
+    pub fn close(&self) -> VecDeque<Item> {
+        self.with(|waiting| std::mem::replace(waiting, Waiting { closed: true, ..Waiting::default() }).items)
     }
 }
 

@@ -4,3 +4,4 @@
 pub mod mime;
 pub mod object;
 pub mod sasl;
+pub mod sdp;

@@ -3,6 +3,7 @@
 //! Imports nothing of the house. Everything here is `Send`, cheap to clone and free of I/O.
 
 pub mod calendar;
+pub mod call;
 pub mod change;
 pub mod component;
 pub mod credential;
@@ -17,6 +18,7 @@ pub mod mail;
 pub mod names;
 pub mod rights;
 pub mod rule;
+pub mod sdp;
 pub mod signal;
 pub mod time;
 pub mod value;

@@ -3,6 +3,7 @@
 //!
 //! Spec: XIMSS, "Signaling", "Instant Messaging", "XMPP-style requests".
 
+use super::call::{CallEvent, LegName};
 use super::fault::Fault;
 use super::im::{ImFailure, InstantMessage, Iq};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,10 @@ pub enum Signal {
     ImFailed(ImFailure),
     /// A request of another client, or the answer to one of this session's.
     Iq(Iq),
+    /// Something about a call.
+    Call(LegName, CallEvent),
+    /// How far the call is that the server makes for this session; empty at its end.
+    CallReport(String),
 }
 
 impl Signal {
@@ -91,6 +96,8 @@ impl Signal {
             Self::Im(message) => message.weight(),
             Self::ImFailed(_) => 128,
             Self::Iq(iq) => iq.body.0.len(),
+            Self::Call(_, event) => event.weight(),
+            Self::CallReport(text) => text.len(),
         }
     }
 }

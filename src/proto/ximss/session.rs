@@ -334,8 +334,8 @@ impl Handler<SignalsWaiting> for Session {
     type Result = ();
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
         let Ok(signaling) = self.desk.signaling() else { return };
-        for signal in signaling.inbox.take() {
-            self.say(&signaling.told(&signal), ctx);
+        for news in signaling.news() {
+            self.say(&news, ctx);
         }
     }
 }

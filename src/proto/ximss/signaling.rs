@@ -4,18 +4,27 @@
 //! Spec: XIMSS, "Signaling", "Instant Messaging".
 
 use super::form;
+use crate::domain::call::actors::{Ask, CallLeg, JoinWith, SessionEnded, Where};
+use crate::domain::call::leg::Command;
 use crate::domain::im::Conversations;
 use crate::domain::pace::Pace;
-use crate::domain::signals::{Applicant, Bindings, Bound, Inbox, NameTaken, SignalsWaiting, Wants};
-use crate::model::fault::Outcome;
+use crate::domain::signals::{Applicant, Bindings, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
+use crate::domain::tell::tell;
+use crate::model::call::LegName;
+use crate::model::fault::{Fault, Outcome};
 use crate::model::signal::{ClientId, Signal};
 use crate::xml::Element;
-use actix::Recipient;
+use actix::{Addr, Recipient};
 use std::cell::RefCell;
 use std::time::Instant;
 
 /// Instant messages and requests that a session may send: a second, and at once.
 const MESSAGES: (u32, u32) = (1_000, 3_000);
+
+/// Calls that a session may make: a second, and at once.
+const CALLS: (u32, u32) = (100, 200);
+/// The most calls that a session has at a time, those included that it has not released.
+const MOST_CALLS: usize = 64;
 
 /// What a session has of signaling.
 pub struct Signaling {
@@ -27,6 +36,8 @@ pub struct Signaling {
     /// As the last `signalBind` asked for it; it holds on after `signalUnbind` for what is still under way.
     wants: RefCell<Wants>,
     messages: RefCell<Pace>,
+    dialling: RefCell<Pace>,
+    calls: RefCell<Vec<(LegName, Addr<CallLeg>)>>,
 }
 
 impl Signaling {
@@ -38,6 +49,8 @@ impl Signaling {
             bound: RefCell::default(),
             wants: RefCell::default(),
             messages: RefCell::new(Pace::new(MESSAGES.0, MESSAGES.1, Instant::now())),
+            dialling: RefCell::new(Pace::new(CALLS.0, CALLS.1, Instant::now())),
+            calls: RefCell::default(),
         }
     }
 
@@ -65,9 +78,95 @@ impl Signaling {
         self.messages.borrow_mut().step(Instant::now())
     }
 
-    /// What the session says of a signal.
-    pub fn told(&self, signal: &Signal) -> Element {
+    /// One call more may be made now.
+    pub fn may_dial(&self) -> Outcome<()> {
+        self.dialling.borrow_mut().step(Instant::now())
+    }
+
+    /// One call more may be made now, by this name.
+    pub fn may_call(&self, name: &LegName) -> Outcome<()> {
+        let mut calls = self.calls.borrow_mut();
+        // Those that nobody has released end with the time.
+        calls.retain(|(_, leg)| leg.connected());
+        if calls.iter().any(|(known, _)| known == name) {
+            return Err(Fault::exists("call leg already exists"));
+        }
+        if calls.len() >= MOST_CALLS {
+            return Err(Fault::state("too many calls"));
+        }
+        self.may_dial()
+    }
+
+    /// A call has a leg here.
+    pub fn add_call(&self, name: LegName, leg: Addr<CallLeg>) {
+        self.calls.borrow_mut().push((name, leg));
+    }
+
+    /// A call rings. A session that has too many is busy.
+    fn ring(&self, name: LegName, leg: Addr<CallLeg>) {
+        let mut calls = self.calls.borrow_mut();
+        calls.retain(|(_, leg)| leg.connected());
+        if calls.len() >= MOST_CALLS {
+            return tell(&leg, SessionEnded);
+        }
+        calls.push((name, leg));
+    }
+
+    fn call(&self, name: &LegName) -> Outcome<Addr<CallLeg>> {
+        let calls = self.calls.borrow();
+        let found = calls.iter().find(|(known, _)| known == name).map(|(_, leg)| leg.clone());
+        found.ok_or_else(|| Fault::state("call leg does not exist"))
+    }
+
+    /// Takes a leg off: its name is free again.
+    pub fn take_call(&self, name: &LegName) -> Outcome<Addr<CallLeg>> {
+        let mut calls = self.calls.borrow_mut();
+        let at = calls.iter().position(|(known, _)| known == name).ok_or_else(|| Fault::state("call leg does not exist"))?;
+        Ok(calls.swap_remove(at).1)
+    }
+
+    /// Asks a leg for something; one that has ended by itself has nothing more to do.
+    pub async fn ask(&self, leg: &Addr<CallLeg>, command: Command) -> Outcome<()> {
+        let ends = command == Command::Kill;
+        match leg.send(Ask(command)).await {
+            Ok(done) => done,
+            Err(_) if ends => Ok(()),
+            Err(_) => Err(Fault::state("call is disconnected")),
+        }
+    }
+
+    /// Asks the leg of a name for something.
+    pub async fn command(&self, name: &LegName, command: Command) -> Outcome<()> {
+        let leg = self.call(name)?;
+        self.ask(&leg, command).await
+    }
+
+    /// Joins the other ends of two calls.
+    pub async fn join(&self, name: &LegName, other: &LegName) -> Outcome<()> {
+        let (leg, other) = (self.call(name)?, self.call(other)?);
+        if leg == other {
+            return Err(Fault::incorrect("otherLeg"));
+        }
+        let place = other.send(Where).await.ok().flatten().ok_or_else(|| Fault::state("the other call is not connected"))?;
+        leg.send(JoinWith(place)).await.map_err(|_| Fault::state("call is disconnected"))?
+    }
+
+    /// Takes in what waits; gives what the session is to say.
+    pub fn news(&self) -> Vec<Element> {
+        let told = |item| match item {
+            Item::Signal(signal) => Some(self.told(&signal)),
+            Item::Call(name, leg) => {
+                self.ring(name, leg);
+                None
+            }
+        };
+        self.inbox.take().into_iter().filter_map(told).collect()
+    }
+
+    fn told(&self, signal: &Signal) -> Element {
         match signal {
+            Signal::Call(leg, event) => form::call::told(leg, event, self.wants.borrow().sdp_text),
+            Signal::CallReport(text) => Element::new("makeCallReport").text(text.as_str()),
             Signal::Im(message) => {
                 self.conversations.borrow_mut().heard(message);
                 form::im::read_im(message, self.wants.borrow().extended_im)
@@ -82,6 +181,11 @@ impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
         self.unbind();
-        self.inbox.close();
+        let unheard = self.inbox.close().into_iter().filter_map(|item| match item {
+            Item::Call(_, leg) => Some(leg),
+            Item::Signal(_) => None,
+        });
+        let calls = self.calls.take().into_iter().map(|(_, leg)| leg);
+        calls.chain(unheard).for_each(|leg| tell(&leg, SessionEnded));
     }
 }

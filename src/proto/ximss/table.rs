@@ -16,6 +16,8 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Message Operations: reading and composing", ops::messages::OPS),
     ("Message Operations: sending", ops::sending::OPS),
     ("Signaling: binding", ops::signaling::OPS),
+    ("Signaling: calls", ops::calls::OPS),
+    ("Signaling: updates", ops::call_updates::OPS),
     ("Instant Messaging", ops::im::OPS),
     ("XMPP-style requests", ops::im::REQUESTS),
 ];

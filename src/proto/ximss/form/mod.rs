@@ -1,9 +1,11 @@
 //! The specification's data elements to the model and back.
 
 pub mod attributes;
+pub mod call;
 pub mod im;
 pub mod iq;
 pub mod mail;
 pub mod messages;
+pub mod sdp;
 pub mod session;
 pub mod value;

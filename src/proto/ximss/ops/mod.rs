@@ -1,5 +1,7 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
+pub mod call_updates;
+pub mod calls;
 pub mod folders;
 pub mod im;
 pub mod login;

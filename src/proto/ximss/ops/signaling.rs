@@ -3,10 +3,12 @@
 use crate::domain::im;
 use crate::domain::signals::{Applicant, NameTaken, Wants};
 use crate::model::fault::Outcome;
-use crate::model::signal::{ClientId, Sdp};
+use crate::model::signal::ClientId;
+use crate::proto::ximss::form;
 use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::xml::attr::YesNo;
 use crate::xml::{Arg, Attr, Element};
+use std::net::IpAddr;
 
 /// The family.
 pub const OPS: &[Op] = &[Op::of::<Bind>(), Op::of::<Unbind>()];
@@ -35,12 +37,12 @@ impl Request for Bind {
             Some(mode) if mode.eq_ignore_ascii_case("kill") => NameTaken::Kill,
             _ => NameTaken::Rename,
         };
-        let text = element.first("sdpText").map(Element::body);
+        let described = form::sdp::read(element)?;
         let wants = Wants {
             presence: PRESENCE.get(element)?.is_some_and(|yes| yes.0),
             extended_im: READ_IM.get(element)?.is_some_and(|form| form.trim() == "1"),
-            sdp_text: text.is_some(),
-            capabilities: text.map(Sdp),
+            sdp_text: described.as_ref().is_some_and(|(_, as_text)| *as_text),
+            capabilities: described.map(|(sdp, _)| sdp),
             far_end_nat: false,
         };
         // An empty name is what clients send that have none to offer.
@@ -50,17 +52,28 @@ impl Request for Bind {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
+        let address = self.wants.capabilities.as_ref().and_then(form::sdp::address).and_then(|address| address.parse().ok());
+        let wants = Wants { far_end_nat: address.is_some_and(|address| is_behind_nat(address, cx.desk.peer.address)), ..self.wants };
         let applicant = Applicant {
             caller: login.caller.clone(),
             real_name: login.real_name.clone(),
             client: self.client,
-            wants: self.wants,
+            wants,
             inbox: signaling.inbox.clone(),
             end: cx.desk.session()?.recipient(),
         };
         signaling.bind(&cx.house.signals, applicant, self.taken)?;
         im::hand_out_waiting(&cx.house, &login.caller, &signaling.inbox).await
     }
+}
+
+/// True where a client sends its media from a private address and is connected from another: between them is a NAT.
+fn is_behind_nat(media: IpAddr, connected: IpAddr) -> bool {
+    let private = match media {
+        IpAddr::V4(media) => media.is_private() || media.is_link_local(),
+        IpAddr::V6(media) => media.is_unique_local() || media.is_unicast_link_local(),
+    };
+    private && media != connected.to_canonical()
 }
 
 struct Unbind;

@@ -1,0 +1,445 @@
+//! The actors around the machines: [`CallLeg`] for one client's leg, [`Call`] for what the legs of a call have in common.
+//!
+//! They tell each other and never wait for one another. What a leg may say is bounded by what its client may ask (a
+//! pace per session) and by its machine; a leg whose client does not listen ends as if the session had.
+//! Spec: XIMSS, "Signaling".
+
+use super::fork::{Device, Invitation};
+use super::hub::{Caller, Effect, Hub};
+use super::leg::{Command, Leg, Said, State};
+use crate::domain::house::House;
+use crate::domain::sessions;
+use crate::domain::signals::{Binding, Inbox};
+use crate::domain::tell::tell;
+use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
+use crate::model::fault::{Fault, Outcome};
+use crate::model::names::AccountAddress;
+use crate::model::signal::{Sdp, Signal, SignalFailure};
+use crate::store::accounts;
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A client asks something of its leg.
+#[derive(Message)]
+#[rtype(result = "Outcome<()>")]
+pub struct Ask(pub Command);
+
+/// The other end of a leg is to be joined with the other end of another leg.
+#[derive(Message)]
+#[rtype(result = "Outcome<()>")]
+pub struct JoinWith(pub Place);
+
+/// Where a leg is.
+#[derive(Message)]
+#[rtype(result = "Option<Place>")]
+pub struct Where;
+
+/// A leg's place in its call.
+#[derive(Clone)]
+pub struct Place {
+    call: Addr<Call>,
+    leg: LegId,
+}
+
+/// The session of a leg has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SessionEnded;
+
+/// A call speaks to one of its legs.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct FromCall(CallSignal);
+
+/// A leg belongs to another call from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct BelongsTo(Place);
+
+/// A leg speaks to its call.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct FromLeg(LegId, CallSignal);
+
+/// Why a target has no device.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LookedUp(CallTarget, SignalFailure);
+
+/// An end of this call wants the other one joined with an end of another call.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Join {
+    leaving: LegId,
+    exchange: Exchange,
+    other: Place,
+}
+
+/// Another call asks for an end of this one, with an offer.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Adopt {
+    leaving: LegId,
+    sdp: Sdp,
+    by: Addr<Call>,
+}
+
+/// An end that another call has given.
+struct Given {
+    leg: Addr<CallLeg>,
+    party: CallParty,
+    sdp: Option<Sdp>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Adopted(Result<Given, SignalFailure>);
+
+/// One client's leg.
+pub struct CallLeg {
+    machine: Leg,
+    name: LegName,
+    place: Place,
+    inbox: Inbox,
+    timer: Option<(SpawnHandle, Instant)>,
+}
+
+impl CallLeg {
+    fn run(&mut self, ctx: &mut Context<Self>) {
+        let mut gone = false;
+        for said in self.machine.said() {
+            match said {
+                Said::Client(event) => gone |= self.inbox.push(Signal::Call(self.name.clone(), event)).is_err(),
+                Said::Call(signal) => tell(&self.place.call, FromLeg(self.place.leg, signal)),
+            }
+        }
+        if gone && self.machine.state() != State::Dead {
+            return self.end(ctx);
+        }
+        self.watch_time(ctx);
+    }
+
+    /// Nobody listens any more.
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        self.machine.session_ended();
+        for said in self.machine.said() {
+            if let Said::Call(signal) = said {
+                tell(&self.place.call, FromLeg(self.place.leg, signal));
+            }
+        }
+        ctx.stop();
+    }
+
+    fn watch_time(&mut self, ctx: &mut Context<Self>) {
+        let Some(deadline) = self.machine.deadline() else { return };
+        if self.timer.is_some_and(|(_, at)| at <= deadline) {
+            return;
+        }
+        let timer = ctx.run_later(deadline.saturating_duration_since(Instant::now()), |leg, ctx| {
+            leg.timer = None;
+            if leg.machine.tick(Instant::now()) { leg.end(ctx) } else { leg.run(ctx) }
+        });
+        if let Some((old, _)) = self.timer.replace((timer, deadline)) {
+            ctx.cancel_future(old);
+        }
+    }
+}
+
+impl Actor for CallLeg {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // An incoming call: what the client does with it is to find its leg.
+        if self.place.leg != LegId::CALLER && self.inbox.push_call(self.name.clone(), ctx.address()).is_err() {
+            self.end(ctx);
+        }
+    }
+}
+
+impl Handler<Ask> for CallLeg {
+    type Result = Outcome<()>;
+    fn handle(&mut self, Ask(command): Ask, ctx: &mut Self::Context) -> Self::Result {
+        let ends = command == Command::Kill;
+        self.machine.command(command, Instant::now())?;
+        self.run(ctx);
+        if ends {
+            ctx.stop();
+        }
+        Ok(())
+    }
+}
+
+impl Handler<Where> for CallLeg {
+    type Result = Option<Place>;
+    fn handle(&mut self, _: Where, _: &mut Self::Context) -> Self::Result {
+        (self.machine.state() == State::Connected).then(|| self.place.clone())
+    }
+}
+
+impl Handler<JoinWith> for CallLeg {
+    type Result = Outcome<()>;
+    fn handle(&mut self, JoinWith(other): JoinWith, ctx: &mut Self::Context) -> Self::Result {
+        let exchange = self.machine.begin_operation()?;
+        tell(&self.place.call, Join { leaving: self.place.leg, exchange, other });
+        self.run(ctx);
+        Ok(())
+    }
+}
+
+impl Handler<FromCall> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, FromCall(signal): FromCall, ctx: &mut Self::Context) {
+        self.machine.hear(signal, Instant::now());
+        self.run(ctx);
+    }
+}
+
+impl Handler<BelongsTo> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, BelongsTo(place): BelongsTo, ctx: &mut Self::Context) {
+        self.machine.belongs_to(place.leg);
+        self.place = place;
+        self.run(ctx);
+    }
+}
+
+impl Handler<SessionEnded> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, _: SessionEnded, ctx: &mut Self::Context) {
+        self.end(ctx);
+    }
+}
+
+/// A call.
+pub struct Call {
+    house: Arc<House>,
+    hub: Hub,
+    legs: HashMap<LegId, Addr<CallLeg>>,
+    last_leg: u32,
+    /// Whose session made the call: it is not rung. Reports go there too.
+    maker: Inbox,
+    /// The other call of a transfer, from this one's end that leaves.
+    other: Option<Place>,
+    /// Who asked this call for one of its ends.
+    adopter: Option<Addr<Call>>,
+    timer: Option<(SpawnHandle, Instant)>,
+}
+
+/// A call to be made.
+pub struct Making {
+    /// Who calls.
+    pub from: CallParty,
+    /// Whom.
+    pub target: CallTarget,
+    /// Whom, as the client has named them.
+    pub to: CallParty,
+    /// The offer.
+    pub sdp: Option<Sdp>,
+    /// The session.
+    pub inbox: Inbox,
+}
+
+impl Call {
+    /// Makes a call from a session. Its leg answers what the client asks by this name.
+    pub fn make(house: Arc<House>, name: LegName, making: Making) -> Outcome<Addr<CallLeg>> {
+        let Making { from, target, to, sdp, inbox } = making;
+        let call_id = CallId(sessions::new_id()?);
+        let machine = Leg::caller(call_id.clone(), to, sdp.is_some(), Instant::now());
+        let invitation = Invitation { call_id, from, transferred_by: None, sdp };
+        let maker = inbox.clone();
+        // The call needs the leg's address and the leg the call's: the call is made first, and starts when it has both.
+        let mut made = None;
+        Self::create(|ctx| {
+            let place = Place { call: ctx.address(), leg: LegId::CALLER };
+            let leg = CallLeg { machine, name, place, inbox, timer: None }.start();
+            made = Some(leg.clone());
+            let mut legs = HashMap::new();
+            legs.insert(LegId::CALLER, leg);
+            Self::new(house, Hub::new(Caller::Leg, invitation, target, Instant::now()), legs, maker)
+        });
+        made.ok_or_else(Fault::internal)
+    }
+
+    /// Rings an account's own devices and connects the one that answers with somebody. Reports go to `reports`.
+    pub fn connect(house: Arc<House>, account: &AccountAddress, from: CallParty, then: CallTarget, reports: Inbox) -> Outcome<()> {
+        let invitation = Invitation { call_id: CallId(sessions::new_id()?), from, transferred_by: None, sdp: None };
+        let hub = Hub::new(Caller::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
+        Self::new(house, hub, HashMap::new(), reports).start();
+        Ok(())
+    }
+
+    fn new(house: Arc<House>, hub: Hub, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
+        Self { house, hub, legs, last_leg: LegId::CALLER.0, maker, other: None, adopter: None, timer: None }
+    }
+
+    fn next_leg(&mut self) -> LegId {
+        self.last_leg += 1;
+        LegId(self.last_leg)
+    }
+
+    fn run(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            let effects = self.hub.effects();
+            if effects.is_empty() {
+                break;
+            }
+            effects.into_iter().for_each(|effect| self.carry_out(effect, ctx));
+        }
+        if self.hub.is_over() {
+            return ctx.stop();
+        }
+        self.watch_time(ctx);
+    }
+
+    fn watch_time(&mut self, ctx: &mut Context<Self>) {
+        let Some(deadline) = self.hub.deadline() else { return };
+        if self.timer.is_some_and(|(_, at)| at <= deadline) {
+            return;
+        }
+        let timer = ctx.run_later(deadline.saturating_duration_since(Instant::now()), |call, ctx| {
+            call.timer = None;
+            call.hub.tick(Instant::now());
+            call.run(ctx);
+        });
+        if let Some((old, _)) = self.timer.replace((timer, deadline)) {
+            ctx.cancel_future(old);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Tell(leg, signal) => {
+                if let Some(leg) = self.legs.get(&leg) {
+                    tell(leg, FromCall(signal));
+                }
+            }
+            Effect::Ring(target) => self.look_up(target, ctx),
+            // The callee's rules would be asked here; without any, nobody else is rung.
+            Effect::Consult(failure) => self.hub.decided(failure, Vec::new(), Instant::now()),
+            // A session that is gone does not hear it.
+            Effect::Report(text) => drop(self.maker.push(Signal::CallReport(text))),
+            Effect::Join(sdp) => match self.other.take() {
+                Some(other) => tell(&other.call, Adopt { leaving: other.leg, sdp, by: ctx.address() }),
+                None => self.hub.joined(Err(SignalFailure::new(481, "the other call does not exist"))),
+            },
+            Effect::Adopted(outcome) => {
+                let Some(by) = self.adopter.take() else { return };
+                let given = outcome.and_then(|(leg, sdp)| {
+                    let gone = || SignalFailure::new(481, "the other call has ended");
+                    let party = self.hub.party(leg);
+                    self.legs.remove(&leg).map(|leg| Given { leg, party, sdp }).ok_or_else(gone)
+                });
+                tell(&by, Adopted(given));
+            }
+        }
+    }
+
+    /// Finds the devices of a target: at once where there are any, else the store is asked whether there is somebody.
+    fn look_up(&mut self, target: CallTarget, ctx: &mut Context<Self>) {
+        let bindings = &self.house.signals;
+        let (address, found) = match &target {
+            CallTarget::Account(address) => (address.clone(), bindings.of(address)),
+            CallTarget::Device(address, client) => (address.clone(), bindings.find(address, client).into_iter().collect()),
+            CallTarget::Application(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "application does not exist")),
+            CallTarget::Foreign(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "there is no way to this address")),
+        };
+        let found: Vec<_> = found.into_iter().filter(|binding| self.rings(binding)).collect();
+        if !found.is_empty() {
+            return self.rung(target, found, ctx);
+        }
+        let (store, call) = (self.house.store.clone(), ctx.address());
+        let work = async move {
+            let known =
+                store.read(move |tx| Ok((accounts::domain(tx, &address.domain)?.is_some(), accounts::find(tx, &address)?.is_some())));
+            let why = match known.await {
+                Ok((_, true)) => SignalFailure::new(480, "the user is not reachable"),
+                Ok((true, false)) => SignalFailure::new(404, "account does not exist"),
+                Ok((false, _)) => SignalFailure::new(404, "there is no way to this address"),
+                Err(fault) => SignalFailure::new(500, fault.text),
+            };
+            tell(&call, LookedUp(target, why));
+        };
+        ctx.spawn(work.into_actor(self));
+    }
+
+    /// The session that made the call is not rung by it, unless the server makes the call for it.
+    fn rings(&self, binding: &Binding) -> bool {
+        !self.legs.contains_key(&LegId::CALLER) || !binding.inbox.is(&self.maker)
+    }
+
+    fn rung(&mut self, target: CallTarget, bindings: Vec<Arc<Binding>>, ctx: &mut Context<Self>) {
+        let devices = bindings.iter().filter_map(|binding| self.device(binding, ctx.address()).ok()).collect();
+        self.hub.rung(&target, devices);
+    }
+
+    fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
+        let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
+        let machine = Leg::callee(leg, tag.clone(), Instant::now());
+        let (name, inbox) = (binding.inbox.next_call(), binding.inbox.clone());
+        let actor = CallLeg { machine, name, place: Place { call, leg }, inbox, timer: None }.start();
+        self.legs.insert(leg, actor);
+        let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
+        Ok(Device { leg, tag, party })
+    }
+}
+
+impl Actor for Call {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.run(ctx);
+    }
+}
+
+impl Handler<FromLeg> for Call {
+    type Result = ();
+    fn handle(&mut self, FromLeg(leg, signal): FromLeg, ctx: &mut Self::Context) {
+        self.hub.hear(leg, signal, Instant::now());
+        self.run(ctx);
+    }
+}
+
+impl Handler<LookedUp> for Call {
+    type Result = ();
+    fn handle(&mut self, LookedUp(target, failure): LookedUp, ctx: &mut Self::Context) {
+        self.hub.not_rung(&target, failure);
+        self.run(ctx);
+    }
+}
+
+impl Handler<Join> for Call {
+    type Result = ();
+    fn handle(&mut self, Join { leaving, exchange, other }: Join, ctx: &mut Self::Context) {
+        self.other = Some(other);
+        self.hub.join(leaving, exchange);
+        self.run(ctx);
+    }
+}
+
+impl Handler<Adopt> for Call {
+    type Result = ();
+    fn handle(&mut self, Adopt { leaving, sdp, by }: Adopt, ctx: &mut Self::Context) {
+        if self.adopter.is_some() {
+            return tell(&by, Adopted(Err(SignalFailure::new(491, "a transfer is under way"))));
+        }
+        self.adopter = Some(by);
+        self.hub.adopt(leaving, sdp);
+        self.run(ctx);
+    }
+}
+
+impl Handler<Adopted> for Call {
+    type Result = ();
+    fn handle(&mut self, Adopted(given): Adopted, ctx: &mut Self::Context) {
+        let joined = given.map(|Given { leg, party, sdp }| {
+            let id = self.next_leg();
+            tell(&leg, BelongsTo(Place { call: ctx.address(), leg: id }));
+            self.legs.insert(id, leg);
+            (id, party, sdp)
+        });
+        self.hub.joined(joined);
+        self.run(ctx);
+    }
+}
