@@ -6,6 +6,7 @@
 use super::fault::{Fault, Outcome};
 use super::names::fold;
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono_tz::{OffsetComponents, OffsetName};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -140,6 +141,17 @@ impl Zone {
     /// Seconds that the zone's clock is ahead of Greenwich at this instant.
     pub fn shift_at(&self, at: Timestamp) -> i32 {
         self.0.offset_from_utc_datetime(&at.utc()).fix().local_minus_utc()
+    }
+
+    /// True while the zone has daylight saving time.
+    pub fn is_daylight_at(&self, at: Timestamp) -> bool {
+        self.0.offset_from_utc_datetime(&at.utc()).dst_offset().num_seconds() > 0
+    }
+
+    /// What the zone's time is called then: `CEST`, or `+03` where it has no name.
+    pub fn abbreviation_at(&self, at: Timestamp) -> String {
+        let offset = self.0.offset_from_utc_datetime(&at.utc());
+        offset.abbreviation().unwrap_or_default().to_owned()
     }
 
     /// The IANA name.

@@ -1,0 +1,236 @@
+//! Content lines: bytes to unfolded lines, a line to a property.
+//!
+//! Lenient: any line end, blank lines, any charset, parameters without values, quotes where none belong. A line that is
+//! no content line becomes a property without a name whose value is the line; writing gives the line back.
+//! Quoted-printable of vCalendar 1.0 is decoded here, so that nobody else need know of it.
+//!
+//! Spec: RFC 5545 3.1, RFC 6868; vCalendar 1.0 2.1.3.
+
+use crate::model::component::{Parameter, Property};
+use std::borrow::Cow;
+
+/// The unfolded lines of a text, empty ones left out.
+pub struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+/// The lines of a text.
+pub fn lines(data: &[u8]) -> Lines<'_> {
+    Lines { rest: data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data) }
+}
+
+impl<'a> Lines<'a> {
+    fn physical(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = self.rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at(end);
+        let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.get(1..)).unwrap_or_default();
+        self.rest = rest;
+        Some(line)
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Cow<'a, [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = loop {
+            let line = self.physical()?;
+            if !line.is_empty() {
+                break line;
+            }
+        };
+        let mut whole = Cow::Borrowed(first);
+        let soft = is_quoted_printable(first);
+        loop {
+            if let Some(b' ' | b'\t') = self.rest.first() {
+                self.rest = self.rest.get(1..).unwrap_or_default();
+                let more = self.physical().unwrap_or_default();
+                whole.to_mut().extend_from_slice(more);
+            } else if soft && whole.last() == Some(&b'=') && !self.rest.is_empty() {
+                let more = self.physical().unwrap_or_default();
+                let line = whole.to_mut();
+                line.pop();
+                line.extend_from_slice(more);
+            } else {
+                return Some(whole);
+            }
+        }
+    }
+}
+
+/// True when what stands before the value says so.
+fn is_quoted_printable(line: &[u8]) -> bool {
+    let head = line.split(|b| *b == b':').next().unwrap_or_default();
+    head.contains(&b';') && head.to_ascii_uppercase().windows(16).any(|w| w == b"QUOTED-PRINTABLE")
+}
+
+/// The property of a line.
+pub fn property(line: &[u8]) -> Property {
+    match std::str::from_utf8(line) {
+        Ok(text) => of_text(text, None),
+        Err(_) => {
+            let (text, ..) = encoding_rs::WINDOWS_1252.decode(line);
+            of_text(&text, Some(line))
+        }
+    }
+}
+
+/// A line that is none: kept as it is.
+fn raw(text: &str) -> Property {
+    Property { value: text.to_owned(), ..Property::default() }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
+}
+
+/// `bytes` are those of the line where they are not UTF-8.
+fn of_text(text: &str, bytes: Option<&[u8]>) -> Property {
+    let Some(end) = text.find([';', ':']) else { return raw(text) };
+    let (name, mut rest) = text.split_at(end);
+    if !is_token(name.trim()) {
+        return raw(text);
+    }
+    let mut parameters = Vec::new();
+    while let Some(after) = rest.strip_prefix(';') {
+        let Some((parameter, left)) = parameter(after) else { return raw(text) };
+        parameters.extend(parameter);
+        rest = left;
+    }
+    let Some(value) = rest.strip_prefix(':') else { return raw(text) };
+    let mut property = Property { group: None, name: name.trim().to_ascii_uppercase(), parameters, value: value.to_owned() };
+    let charset = charset(&property);
+    if take_quoted_printable(&mut property) {
+        property.value = from_quoted_printable(value, charset);
+    } else if let (Some(bytes), Some(charset)) = (bytes, charset) {
+        let text = charset.decode(bytes).0;
+        let again = of_text(&text, None);
+        property.value = again.value;
+    }
+    property
+}
+
+fn charset(property: &Property) -> Option<&'static encoding_rs::Encoding> {
+    property.parameter("CHARSET").and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()))
+}
+
+/// A parameter, and what follows it: `;` or `:`. None where neither comes. An empty one is passed over.
+fn parameter(text: &str) -> Option<(Option<Parameter>, &str)> {
+    let end = text.find(['=', ';', ':'])?;
+    let (name, rest) = text.split_at(end);
+    let name = name.trim().to_ascii_uppercase();
+    let Some(mut rest) = rest.strip_prefix('=') else {
+        let flag = (!name.is_empty()).then_some(Parameter { name, values: Vec::new() });
+        return Some((flag, rest));
+    };
+    let mut values = Vec::new();
+    let is_zone = name == "TZID";
+    loop {
+        let (value, left) = parameter_value(rest, is_zone)?;
+        values.push(value);
+        match left.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return Some((Some(Parameter { name, values }), left)),
+        }
+    }
+}
+
+/// One value of a parameter. The names that Windows shows for its zones, `(UTC+01:00) Berlin, Rome`, come without the
+/// quotes that they need.
+fn parameter_value(text: &str, is_zone: bool) -> Option<(String, &str)> {
+    let (mut quoted, mut braced, mut end) = (false, false, None);
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' if is_zone => braced = true,
+            ')' if is_zone => braced = false,
+            ',' if is_zone => {}
+            ',' | ';' | ':' if !quoted && !braced => {
+                end = Some(at);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let (value, rest) = text.split_at(end.or_else(|| text.find([',', ';', ':']))?);
+    let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).filter(|v| !v.contains('"'));
+    Some((unprotected(inner.unwrap_or(value)), rest))
+}
+
+/// RFC 6868.
+fn unprotected(value: &str) -> String {
+    if !value.contains('^') {
+        return value.to_owned();
+    }
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        if c != '^' {
+            out.push(c);
+            continue;
+        }
+        match rest.clone().next() {
+            Some('n') => out.push('\n'),
+            Some('\'') => out.push('"'),
+            Some('^') => out.push('^'),
+            _ => {
+                out.push('^');
+                continue;
+            }
+        }
+        rest.next();
+    }
+    out
+}
+
+/// Takes the parameters that say so away; true when they were there.
+fn take_quoted_printable(property: &mut Property) -> bool {
+    let says = |p: &Parameter| {
+        let is = |text: &str| text.eq_ignore_ascii_case("QUOTED-PRINTABLE");
+        is(&p.name) && p.values.is_empty() || p.name == "ENCODING" && p.values.iter().any(|v| is(v))
+    };
+    let before = property.parameters.len();
+    property.parameters.retain(|p| !says(p));
+    let found = property.parameters.len() < before;
+    if found {
+        property.parameters.retain(|p| p.name != "CHARSET");
+    }
+    found
+}
+
+/// A value of vCalendar 1.0: a backslash there protects nothing but a semicolon, line ends stand as they are.
+fn from_quoted_printable(value: &str, charset: Option<&'static encoding_rs::Encoding>) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = || std::str::from_utf8(after.get(..2)?).ok().and_then(|two| u8::from_str_radix(two, 16).ok());
+        match hex() {
+            Some(byte) if *first == b'=' => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    let text = match (std::str::from_utf8(&bytes), charset) {
+        (Ok(text), None) => Cow::Borrowed(text),
+        (_, charset) => charset.unwrap_or(encoding_rs::WINDOWS_1252).decode(&bytes).0,
+    };
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\\' if !matches!(chars.peek(), Some(';' | ',')) => out.push_str("\\\\"),
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,1 @@
+//! Expansions against the definition.
