@@ -16,13 +16,15 @@ use crate::model::time::Timestamp;
 use crate::store::{Read, blobs};
 use std::collections::BTreeMap;
 
-/// What a draft may refer to: the session's open folders and uploads, by the client's names.
+/// What a draft may refer to: the session's open folders, calendars and uploads, by the client's names.
 #[derive(Debug, Clone)]
 pub struct Materials {
     /// On whose behalf.
     pub caller: Caller,
     /// Open folders.
     pub folders: BTreeMap<String, MailboxId>,
+    /// Open calendars that are mailboxes.
+    pub calendars: BTreeMap<String, MailboxId>,
     /// Uploaded files.
     pub uploads: BTreeMap<String, Upload>,
     /// The largest message, in bytes.
@@ -95,10 +97,11 @@ impl Sources for StoredSources<'_> {
     }
 
     fn copied(&mut self, source: &CopySource) -> Outcome<CopiedPart> {
-        if source.calendar {
-            return Err(Fault::state("no open calendar with this name"));
-        }
-        let mailbox = *self.materials.folders.get(&source.folder).ok_or_else(|| Fault::state("no open folder with this name"))?;
+        let (open, fault) = match source.calendar {
+            true => (&self.materials.calendars, "no open calendar with this name"),
+            false => (&self.materials.folders, "no open folder with this name"),
+        };
+        let mailbox = *open.get(&source.folder).ok_or_else(|| Fault::state(fault))?;
         let (_, row) = messages::readable(self.tx, &self.materials.caller, mailbox, Uid(source.uid))?;
         self.take(row.size as usize)?;
         let raw = blobs::whole(self.tx, row.blob)?;

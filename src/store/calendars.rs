@@ -110,7 +110,7 @@ pub struct ShownEntry {
     pub has_start: bool,
     /// A task has a time when it is due.
     pub has_due: bool,
-    /// The instance it stands for, where it is an exception.
+    /// The instance it stands for, where it is an exception; an instant where it had a zone.
     pub recurrence_id: Option<When>,
     /// Its alarms.
     pub alarms: Vec<Alarm>,
@@ -169,7 +169,10 @@ impl Shown {
 
     /// The first and the last second that any of it concerns, alarms included; None where it never happens.
     fn span(&self) -> Option<(i64, i64)> {
-        if self.occurrences.is_empty() && self.covered.is_none() {
+        if self.covered.is_some() {
+            return Some((i64::MIN, i64::MAX));
+        }
+        if self.occurrences.is_empty() {
             return None;
         }
         let (mut first, mut last) = (i64::MAX, i64::MIN);
@@ -183,9 +186,6 @@ impl Shown {
             for at in alarms.chain([one.start, end]) {
                 (first, last) = (first.min(at), last.max(at));
             }
-        }
-        if self.covered.is_some() {
-            last = i64::MAX;
         }
         Some((first.saturating_sub(FARTHEST), last.saturating_add(FARTHEST)))
     }
@@ -351,3 +351,6 @@ pub fn part(tx: &dyn Read, mailbox: MailboxId, part: Part) -> Outcome<Vec<Arc<Sh
     })?;
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

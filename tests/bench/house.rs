@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "what is measured is how things are after a while of quiet")]
 
 mod appends;
+mod calendar;
 #[path = "../support/certificate.rs"]
 mod certificate;
 mod client;
@@ -30,6 +31,7 @@ const ALL: &[Benchmark] = &[
     ("writes", appends::writes),
     ("notices", sessions::notices),
     ("idle", sessions::idle),
+    ("calendar", calendar::calendar),
 ];
 
 fn main() {

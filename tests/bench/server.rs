@@ -95,6 +95,18 @@ impl Server {
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("it is a number")
     }
 
+    /// From now on, the most memory that it has had at a time is reckoned anew.
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("the kernel forgets the peak");
+    }
+
+    /// The most memory that it has had at a time, in KB.
+    pub fn peak(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the kernel tells of memory");
+        let line = text.lines().find(|line| line.starts_with("VmHWM:")).expect("there is a line for the peak");
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("it is a number")
+    }
+
     /// Its processor time so far, in milliseconds.
     pub fn processor_time(&self) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the kernel tells of time");

@@ -4,8 +4,10 @@ use super::entrance::Entrance;
 use super::outbox::Outbox;
 use super::session::Session;
 use super::signaling::Signaling;
+use super::views::Views;
 use crate::domain::access::Caller;
 use crate::domain::auth::conversation::Conversation;
+use crate::domain::calendar::view::{self as calendar, CalendarView};
 use crate::domain::folder::{Close, FolderView};
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
@@ -25,8 +27,6 @@ use std::sync::Arc;
 
 /// The service of `AccessModes` that lets an account have sessions here.
 pub const SERVICE: &str = "XIMSS";
-/// The most folders a session may have open.
-const MOST_FOLDERS: usize = 64;
 
 /// How the client is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +144,10 @@ pub struct Desk {
     pub domain: RefCell<DomainName>,
     /// The "uploaded file set".
     pub uploads: RefCell<Uploads>,
-    /// Few, so that a list is smaller than a map and as quick.
-    folders: RefCell<Vec<(String, Addr<FolderView>)>>,
+    /// Its open folders.
+    pub folders: Views<FolderView>,
+    /// Its open calendars.
+    pub calendars: Views<CalendarView>,
     /// The session option `reportMailboxChanges`.
     pub report_mailbox_changes: Cell<bool>,
     /// Seconds without a request after which the session ends.
@@ -175,7 +177,8 @@ impl Desk {
             outbox,
             domain: RefCell::new(settings.domain.clone()),
             uploads: RefCell::default(),
-            folders: RefCell::default(),
+            folders: Views::new("folder"),
+            calendars: Views::new("calendar"),
             report_mailbox_changes: Cell::new(false),
             idle_time: Cell::new(settings.limits.idle_time),
             exchange: RefCell::default(),
@@ -201,45 +204,13 @@ impl Desk {
 
     /// Lets go of everything: the session has ended.
     pub(super) fn clear(&self) {
-        self.folders.take().iter().for_each(|(_, folder)| tell(folder, Close));
+        self.folders.take_all().iter().for_each(|(_, folder)| tell(folder, Close));
+        self.calendars.take_all().iter().for_each(|(_, view)| tell(view, calendar::Close));
         self.uploads.borrow_mut().clear();
         self.signaling.take();
         self.exchange.take();
         self.watch.take();
         self.login.take();
-    }
-
-    /// Refuses a name that a folder has already, and one folder too many.
-    pub fn check_new_folder(&self, name: &str) -> Outcome<()> {
-        let folders = self.folders.borrow();
-        if folders.iter().any(|(known, _)| known == name) {
-            return Err(Fault::state("folder with this name is already open"));
-        }
-        if folders.len() >= MOST_FOLDERS { Err(Fault::state("too many open folders")) } else { Ok(()) }
-    }
-
-    /// Puts an open folder on the desk.
-    pub fn add_folder(&self, name: String, folder: Addr<FolderView>) {
-        self.folders.borrow_mut().push((name, folder));
-    }
-
-    /// The open folder of a name.
-    pub fn folder(&self, name: &str) -> Outcome<Addr<FolderView>> {
-        let folders = self.folders.borrow();
-        let found = folders.iter().find(|(known, _)| known == name).map(|(_, folder)| folder.clone());
-        found.ok_or_else(|| Fault::state("no open folder with this name"))
-    }
-
-    /// All open folders.
-    pub fn folders(&self) -> Vec<(String, Addr<FolderView>)> {
-        self.folders.borrow().clone()
-    }
-
-    /// Takes an open folder off the desk.
-    pub fn take_folder(&self, name: &str) -> Outcome<Addr<FolderView>> {
-        let mut folders = self.folders.borrow_mut();
-        let at = folders.iter().position(|(known, _)| known == name).ok_or_else(|| Fault::state("no open folder with this name"))?;
-        Ok(folders.swap_remove(at).1)
     }
 
     /// What the session has of signaling, made at the first use.

@@ -18,4 +18,5 @@ pub mod table;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod views;
 pub mod ws;

@@ -11,6 +11,7 @@ use super::measures;
 use super::outbox::{AnswersTo, Outbox, Ticket};
 use super::request::Cx;
 use super::table;
+use crate::domain::calendar::view as calendar;
 use crate::domain::folder::{FolderModified, Show};
 use crate::domain::house::House;
 use crate::domain::messages;
@@ -161,9 +162,6 @@ impl Session {
         }
         for mailbox in &news.mailboxes {
             self.say(&form::mailbox_modified(mailbox), ctx);
-        }
-        if news.preferences {
-            self.say(&Element::new("prefsModified"), ctx);
         }
         self.confirm(ctx);
     }
@@ -343,15 +341,37 @@ impl Handler<SignalsWaiting> for Session {
     }
 }
 
+impl Handler<calendar::CalendarModified> for Session {
+    type Result = ();
+    fn handle(&mut self, calendar::CalendarModified { calendar }: calendar::CalendarModified, ctx: &mut Self::Context) {
+        self.say(&Element::new("calendarReport").with("calendar", calendar).with("mode", "notify"), ctx);
+    }
+}
+
 impl Handler<FindMessage> for Session {
     type Result = actix::ResponseFuture<Outcome<BlobId>>;
     fn handle(&mut self, FindMessage { folder, uid }: FindMessage, _: &mut Self::Context) -> Self::Result {
         self.last_request = Instant::now();
         let (desk, store) = (self.desk.clone(), self.house.store.clone());
         Box::pin(async move {
-            let (caller, view) = (desk.login()?.caller.clone(), desk.folder(&folder)?);
-            let shown = view.send(Show).await.map_err(|_| Fault::closed())?;
-            store.read(move |tx| Ok(messages::readable(tx, &caller, shown.mailbox, Uid(uid))?.1.blob)).await
+            let caller = desk.login()?.caller.clone();
+            let mut mailboxes = Vec::with_capacity(2);
+            let folder_view = desk.folders.find(&folder);
+            if let Ok(view) = &folder_view {
+                mailboxes.push(view.send(Show).await.map_err(|_| Fault::closed())?.mailbox);
+            }
+            // The name may be that of a calendar as well.
+            if let Ok(view) = desk.calendars.find(&folder) {
+                mailboxes.extend(view.send(calendar::Show).await.map_err(|_| Fault::closed())?.mailbox().ok());
+            }
+            let named = folder_view.map(drop);
+            store
+                .read(move |tx| {
+                    let found = mailboxes.iter().map(|mailbox| messages::readable(tx, &caller, *mailbox, Uid(uid)));
+                    let blob = found.map(|found| Ok(found?.1.blob)).reduce(|first: Outcome<BlobId>, other| first.or(other));
+                    blob.unwrap_or_else(|| named.and_then(|()| Err(Fault::no_message())))
+                })
+                .await
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The specification's data elements to the model and back.
 
-pub mod acl;
 pub mod attributes;
 pub mod call;
+pub mod found;
 pub mod im;
 pub mod iq;
 pub mod mail;

@@ -69,7 +69,7 @@ impl Request for Open {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let Self { folder, mailbox, class, look, fields } = self;
-        cx.desk.check_new_folder(&folder)?;
+        cx.desk.folders.check_new(&folder)?;
         let caller = cx.caller()?;
         if let Some(MailboxClass(class)) = class {
             let (caller, mailbox) = (caller.clone(), mailbox.clone());
@@ -79,7 +79,7 @@ impl Request for Open {
         let session = cx.desk.session()?.recipient();
         let opening = Opening { folder: folder.clone(), caller, path: mailbox, look, fields, session };
         let (address, init) = FolderView::open(cx.house.clone(), opening).await?;
-        cx.desk.add_folder(folder.clone(), address);
+        cx.desk.folders.add(folder.clone(), address);
         cx.send(init_report(&folder, &init)).await
     }
 }
@@ -97,7 +97,7 @@ fn init_report(folder: &str, init: &Init) -> Element {
 
 /// What an open folder shows now.
 pub async fn shown(cx: &Cx, folder: &str) -> Outcome<Shown> {
-    cx.desk.folder(folder)?.send(Show).await.map_err(|_| Fault::closed())
+    cx.desk.folders.find(folder)?.send(Show).await.map_err(|_| Fault::closed())
 }
 
 struct Browse {
@@ -163,7 +163,7 @@ impl Request for Sync {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let address = cx.desk.folder(&self.folder)?;
+        let address = cx.desk.folders.find(&self.folder)?;
         let mut left = self.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut first = true;
         while left > 0 {
@@ -220,7 +220,7 @@ impl Request for CloseFolder {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        cx.desk.take_folder(&self.folder)?.send(Close).await.map_err(|_| Fault::closed())
+        cx.desk.folders.take(&self.folder)?.send(Close).await.map_err(|_| Fault::closed())
     }
 }
 
@@ -251,7 +251,7 @@ impl Request for ReopenFolder {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let look = self.look.settled(hides_deleted(&cx.preferences()));
         let fields = (!self.fields.is_empty()).then_some(self.fields);
-        let address = cx.desk.folder(&self.folder)?;
+        let address = cx.desk.folders.find(&self.folder)?;
         let init = address.send(Reopen { look, fields }).await.map_err(|_| Fault::closed())??;
         cx.send(init_report(&self.folder, &init)).await
     }

@@ -51,67 +51,85 @@ impl FromAttr for ReplyMode {
     }
 }
 
-struct Read {
-    folder: String,
+/// What is read of a message, in whatever it is open: a folder or a calendar.
+pub(super) struct Reading {
     uid: Uid,
     part: Option<String>,
     mode: Option<ReplyMode>,
     size_limit: Option<u64>,
+}
+
+impl Reading {
+    /// The attributes, behind the one that names what is open.
+    pub(super) const fn args(named: Arg) -> [Arg; 6] {
+        [named, UID.required(), PART.optional(), READ_MODE.optional(), SIZE_LIMIT.optional(), X509.optional()]
+    }
+
+    /// The attributes of the request that its answer repeats.
+    pub(super) fn echo(element: &Element, named: &str) -> Vec<(String, String)> {
+        let echo = [named, "UID", "partID", "mode"];
+        echo.iter().filter_map(|name| element.get(name).map(|value| ((*name).to_owned(), value.to_owned()))).collect()
+    }
+
+    pub(super) fn read(element: &Element) -> Outcome<Self> {
+        let (part, mode) = (PART.get(element)?, READ_MODE.get(element)?);
+        Ok(Self { uid: UID.need(element)?, part, mode, size_limit: SIZE_LIMIT.get(element)? })
+    }
+
+    /// The message or part as XML, or the reply to it.
+    pub(super) async fn content(self, cx: &Cx, mailbox: MailboxId) -> Outcome<Element> {
+        let (caller, limits, zone, preferences) = (cx.caller()?, mime_limits(cx), cx.zone(), cx.preferences());
+        let Self { uid, part, mode, size_limit } = self;
+        let own = own_address(cx)?;
+        let preferences = (*preferences).clone();
+        cx.read(move |tx| {
+            let (_, row) = messages::readable(tx, &caller, mailbox, uid)?;
+            let raw = blobs::whole(tx, row.blob)?;
+            let structure = structure::structure(&raw, &limits);
+            let show = Show { total_size_limit: size_limit };
+            if let Some(mode) = mode {
+                let settings = ReplySettings {
+                    own: vec![own.address.clone()],
+                    from: own,
+                    reply_header: preferences.text("ReplyHeader").to_owned(),
+                    reply_quote: preferences.text("ReplyQuote").to_owned(),
+                    size_limit,
+                };
+                let reply = reply::compose(&raw, &structure, part.as_deref(), mode == ReplyMode::All, &settings)?;
+                return Ok(mail::email(&reply, &zone));
+            }
+            Ok(match part {
+                None => mail::email(&read::message(&raw, &structure, &show), &zone),
+                Some(part) => match read::part(&raw, &structure, &part, &show)? {
+                    Shown::Mail(message) => mail::email(&message, &zone),
+                    Shown::Part(part) => mail::part(&part, &zone),
+                },
+            })
+        })
+        .await
+    }
+}
+
+struct Read {
+    folder: String,
+    reading: Reading,
     echo: Vec<(String, String)>,
 }
 
 impl Request for Read {
     const NAME: &'static str = "folderRead";
     const DOC: &'static str = "Sends a message, or a part of it, as XML; or a reply to it, ready to be sent.";
-    const ARGS: &'static [Arg] =
-        &[FOLDER.required(), UID.required(), PART.optional(), READ_MODE.optional(), SIZE_LIMIT.optional(), X509.optional()];
+    const ARGS: &'static [Arg] = &Reading::args(FOLDER.required());
 
     fn read(element: &Element) -> Outcome<Self> {
-        let echo = ["folder", "UID", "partID", "mode"];
-        let echo = echo.iter().filter_map(|name| element.get(name).map(|value| ((*name).to_owned(), value.to_owned())));
-        Ok(Self {
-            folder: FOLDER.need(element)?.0,
-            uid: UID.need(element)?,
-            part: PART.get(element)?,
-            mode: READ_MODE.get(element)?,
-            size_limit: SIZE_LIMIT.get(element)?,
-            echo: echo.collect(),
-        })
+        let echo = Reading::echo(element, "folder");
+        Ok(Self { folder: FOLDER.need(element)?.0, reading: Reading::read(element)?, echo })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let (caller, mailbox) = (cx.caller()?, shown(&cx, &self.folder).await?.mailbox);
-        let (limits, zone, preferences) = (mime_limits(&cx), cx.zone(), cx.preferences());
-        let Self { uid, part, mode, size_limit, echo, .. } = self;
-        let own = own_address(&cx)?;
-        let preferences = (*preferences).clone();
-        let content = cx
-            .read(move |tx| {
-                let (_, row) = messages::readable(tx, &caller, mailbox, uid)?;
-                let raw = blobs::whole(tx, row.blob)?;
-                let structure = structure::structure(&raw, &limits);
-                let show = Show { total_size_limit: size_limit };
-                if let Some(mode) = mode {
-                    let settings = ReplySettings {
-                        own: vec![own.address.clone()],
-                        from: own,
-                        reply_header: preferences.text("ReplyHeader").to_owned(),
-                        reply_quote: preferences.text("ReplyQuote").to_owned(),
-                        size_limit,
-                    };
-                    let reply = reply::compose(&raw, &structure, part.as_deref(), mode == ReplyMode::All, &settings)?;
-                    return Ok(mail::email(&reply, &zone));
-                }
-                Ok(match part {
-                    None => mail::email(&read::message(&raw, &structure, &show), &zone),
-                    Some(part) => match read::part(&raw, &structure, &part, &show)? {
-                        Shown::Mail(message) => mail::email(&message, &zone),
-                        Shown::Part(part) => mail::part(&part, &zone),
-                    },
-                })
-            })
-            .await?;
-        let message = echo.iter().fold(Element::new("folderMessage"), |message, (name, value)| message.with(name, value));
+        let mailbox = shown(&cx, &self.folder).await?.mailbox;
+        let content = self.reading.content(&cx, mailbox).await?;
+        let message = self.echo.iter().fold(Element::new("folderMessage"), |message, (name, value)| message.with(name, value));
         cx.send(message.child(content)).await
     }
 }
@@ -132,13 +150,19 @@ pub(super) fn own_address(cx: &Cx) -> Outcome<MailAddress> {
 /// What a draft may refer to in this session.
 pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
     let mut folders = std::collections::BTreeMap::new();
-    for (name, view) in cx.desk.folders() {
+    for (name, view) in cx.desk.folders.all() {
         let shown = view.send(crate::domain::folder::Show).await.map_err(|_| Fault::closed())?;
         folders.insert(name, shown.mailbox);
+    }
+    let mut calendars = std::collections::BTreeMap::new();
+    for (name, view) in cx.desk.calendars.all() {
+        let source = view.send(crate::domain::calendar::view::Show).await.map_err(|_| Fault::closed())?;
+        calendars.extend(source.mailbox().ok().map(|mailbox| (name, mailbox)));
     }
     Ok(Materials {
         caller: cx.caller()?,
         folders,
+        calendars,
         uploads: cx.desk.uploads.borrow().all().map(|(id, upload)| (id.clone(), upload.clone())).collect(),
         most: cx.house.settings().limits.mail_size,
         limits: mime_limits(cx),

@@ -1,0 +1,159 @@
+//! `CalendarView`: a calendar as one client has it open.
+//!
+//! It says once that something has changed, until the client looks again. Two views of one mailbox know nothing of each
+//! other. Spec: XIMSS, "Calendar Operations" (calendarOpen, calendarReport).
+
+use super::index;
+use crate::domain::access::{self, Caller};
+use crate::domain::house::House;
+use crate::domain::tell::{tell, tell_recipient};
+use crate::model::change::{Change, What};
+use crate::model::fault::Outcome;
+use crate::model::ids::{AccountId, MailboxId};
+use crate::model::names::MailboxPath;
+use crate::model::rights::Rights;
+use crate::store::feed::Inbox;
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
+use std::sync::Arc;
+
+/// Told to the session: a calendar has changed.
+#[derive(Message, Debug, Clone, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct CalendarModified {
+    /// The session's name for the calendar.
+    pub calendar: String,
+}
+
+/// What a calendar shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The items of a mailbox.
+    Mailbox(MailboxId),
+}
+
+impl Source {
+    /// The mailbox, for what can be asked of mailboxes alone.
+    pub fn mailbox(&self) -> Outcome<MailboxId> {
+        match self {
+            Self::Mailbox(mailbox) => Ok(*mailbox),
+        }
+    }
+}
+
+/// Asks what the calendar shows.
+#[derive(Message)]
+#[rtype(result = "Source")]
+pub struct Show;
+
+/// The same, from a client that is about to look at all of it: what changes from then on is told again.
+#[derive(Message)]
+#[rtype(result = "Source")]
+pub struct Look;
+
+/// Wakes the view: its inbox has something.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Changed;
+
+/// Ends the view.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Close;
+
+/// The actor.
+pub struct CalendarView {
+    calendar: String,
+    session: Recipient<CalendarModified>,
+    source: Source,
+    notified: bool,
+    inbox: Option<Inbox>,
+}
+
+/// What is needed to open a mailbox as a calendar.
+pub struct Opening {
+    /// The session's name for it.
+    pub calendar: String,
+    /// On whose behalf.
+    pub caller: Caller,
+    /// The mailbox.
+    pub path: MailboxPath,
+    /// Who is told that it has changed.
+    pub session: Recipient<CalendarModified>,
+}
+
+impl CalendarView {
+    /// Opens a mailbox as a calendar; the actor runs on the caller's arbiter.
+    pub async fn open(house: Arc<House>, opening: Opening) -> Outcome<Addr<Self>> {
+        let Opening { calendar, caller, path, session } = opening;
+        let reached = house.store.read(move |tx| access::reach(tx, &caller, &path, Rights::READ)).await?;
+        let mailbox = reached.record.id;
+        index::bring_up_to_date(&house, mailbox).await?;
+        Ok(Self::watching(
+            &house,
+            reached.owner.account,
+            Self { calendar, session, source: Source::Mailbox(mailbox), notified: false, inbox: None },
+        ))
+    }
+
+    /// The view begins to listen; whatever is found later is as new as that.
+    fn watching(house: &House, owner: AccountId, view: Self) -> Addr<Self> {
+        Self::create(|ctx| {
+            let me = ctx.address();
+            let inbox = house.store.feed().listen(owner, move || tell(&me, Changed));
+            Self { inbox: Some(inbox), ..view }
+        })
+    }
+
+    /// True where something that concerns this calendar has come since this was last asked.
+    fn has_changed(&self) -> bool {
+        let Some(inbox) = &self.inbox else { return false };
+        let drained = inbox.drain();
+        drained.overflowed || drained.changes.iter().any(|change| self.concerns(change))
+    }
+
+    fn concerns(&self, change: &Change) -> bool {
+        let Source::Mailbox(mine) = &self.source;
+        match &change.what {
+            What::Messages { mailbox, .. } | What::MailboxRemoved { mailbox, .. } | What::MailboxChanged { mailbox, .. } => mailbox == mine,
+            _ => false,
+        }
+    }
+}
+
+impl Actor for CalendarView {
+    type Context = Context<Self>;
+}
+
+impl Handler<Changed> for CalendarView {
+    type Result = ();
+    fn handle(&mut self, _: Changed, _: &mut Self::Context) {
+        if self.has_changed() && !self.notified {
+            self.notified = true;
+            tell_recipient(&self.session, CalendarModified { calendar: self.calendar.clone() });
+        }
+    }
+}
+
+impl Handler<Show> for CalendarView {
+    type Result = MessageResult<Show>;
+    fn handle(&mut self, _: Show, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.source.clone())
+    }
+}
+
+impl Handler<Look> for CalendarView {
+    type Result = MessageResult<Look>;
+    fn handle(&mut self, _: Look, _: &mut Self::Context) -> Self::Result {
+        // What has come so far is seen by the look that follows.
+        self.has_changed();
+        self.notified = false;
+        MessageResult(self.source.clone())
+    }
+}
+
+impl Handler<Close> for CalendarView {
+    type Result = ();
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
