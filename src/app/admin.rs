@@ -8,6 +8,7 @@ pub mod client;
 pub mod server;
 pub mod wire;
 
+use super::preferences::Scope;
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
 use crate::model::names::{AccountAddress, DomainName, MailboxName};
@@ -96,6 +97,13 @@ pub enum AdminRequest {
         /// Its name.
         domain: DomainName,
     },
+    /// Change preferences, then show those that are set there, as `AdminReply::Preferences`.
+    Preferences {
+        /// Whose.
+        scope: Scope,
+        /// Values by name, in text form; an empty one takes the value away.
+        changes: Vec<(String, String)>,
+    },
     /// Store messages: one commit, answered with `AdminReply::Imported`.
     Import {
         /// Whose they become.
@@ -128,6 +136,8 @@ pub enum AdminReply {
         /// How many accounts it has.
         accounts: u64,
     },
+    /// Preferences with their values in text form.
+    Preferences(Vec<(String, String)>),
     /// What became of an import.
     Imported {
         /// Messages that are stored.

@@ -78,6 +78,10 @@ impl Backend {
                 self.house.store.write(move |tx| accounts::remove_domain(tx, &domain, &main)).await
             }
             AdminRequest::DomainList => self.list_domains(replies).await,
+            AdminRequest::Preferences { scope, changes } => {
+                let values = super::preferences::execute(&self.house.store, scope, changes).await?;
+                replies.reply(AdminReply::Preferences(values)).await
+            }
             AdminRequest::Import { account, mailbox, items } => {
                 let reply = self.import(account, mailbox, items).await?;
                 replies.reply(reply).await

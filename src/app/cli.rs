@@ -1,6 +1,7 @@
 //! The command line: what the binary can be asked to do. `--help` of each command is enough to use it.
 
 use super::config::Sources;
+use super::preferences::Scope;
 use super::problem::Problem;
 use crate::model::fault::Fault;
 use crate::model::names::{AccountAddress, DomainName, MailboxName};
@@ -35,6 +36,15 @@ pub enum Command {
     /// Make, list and remove domains
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Show the preferences that the server, a domain or an account sets, or change them; NAME= takes a value away
+    Preferences {
+        /// "server" for all accounts, a domain for its accounts, or the address of an account
+        #[arg(value_name = "SCOPE", value_parser = name::<Scope>)]
+        scope: Scope,
+        /// Preferences and their values, such as TimeZone=Europe/Berlin WorkDays="(Mon,Tue)"
+        #[arg(value_name = "NAME=VALUE", value_parser = setting)]
+        changes: Vec<(String, String)>,
+    },
     /// Take messages in: mbox files, Maildirs, .eml files and folders of them, in name order
     Import(Import),
     /// Write the messages of an account, or of one mailbox, as mbox
@@ -261,6 +271,9 @@ mod tests {
             "domain add example.test",
             "domain list",
             "domain remove example.test",
+            "preferences server",
+            "preferences example.test TimeZone=Europe/Berlin WorkDays=(Mon)",
+            "preferences alice@example.test Language=",
             "import --account alice@example.test a b",
             "import --account alice@example.test --mailbox Corpus/new a",
             "export --account alice@example.test --mailbox Corpus -",

@@ -7,7 +7,7 @@ use super::cli::{AccountCommand, Cli, Command, ConfigCommand, DomainCommand};
 use super::config::{self, Config, Loaded};
 use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
-use super::{export, import, ops, password, serve};
+use super::{export, import, ops, password, preferences, serve};
 use crate::domain::auth::generate_password;
 use serde_json::json;
 use std::io::{self, Write};
@@ -33,6 +33,9 @@ pub fn run(cli: &Cli) -> Done {
         Command::Config(ConfigCommand::Check) => check(&loaded),
         Command::Account(command) => with_office(&loaded.config, "account", async |office| account(command, office).await),
         Command::Domain(command) => with_office(&loaded.config, "domain", async |office| domain(command, office).await),
+        Command::Preferences { scope, changes } => {
+            with_office(&loaded.config, "preferences", async |office| preferences::run(scope, changes, office).await)
+        }
         Command::Import(what) => with_office(&loaded.config, "import", async |office| import::run(what, &loaded.config, office).await),
         Command::Export(what) => with_office(&loaded.config, "export", async |office| export::run(what, office).await),
         // Answered above.

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod notify;
 pub mod ops;
 pub mod password;
+pub mod preferences;
 pub mod premises;
 pub mod problem;
 pub mod run;

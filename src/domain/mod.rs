@@ -4,6 +4,7 @@
 //! transaction; an actor is only what has a state and a life of its own (`FolderView`, `Sessions`, `Queue`).
 
 pub mod access;
+pub mod account_rights;
 pub mod accounts;
 pub mod auth;
 pub mod calendar;

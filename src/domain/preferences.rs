@@ -1,10 +1,19 @@
-//! Preferences: built-in defaults, then the domain's, then the account's own values.
+//! Preferences: built-in defaults, over them the server's, the domain's, and the account's own values.
 //!
-//! Spec: XIMSS, "Preferences". The defaults are data (`assets/preferences.data`).
+//! A session works with the values it read at its login, or when it last changed or reloaded them; whoever wants to know
+//! what holds now asks the store. The built-in defaults are data (`assets/preferences.data`).
+//! Spec: XIMSS, "Preferences".
+
+mod sender;
+mod storing;
+
+pub use sender::{ADDRESS, FROM, NAME, composed, with_parts};
+pub use storing::{PreferenceName, set_domain, set_server, store, store_public};
 
 use super::access::Caller;
 use crate::format::object;
 use crate::model::fault::Outcome;
+use crate::model::names::DomainName;
 use crate::model::time::Zone;
 use crate::model::value::{Dictionary, Value};
 use crate::store::{Read, accounts, prefs};
@@ -44,10 +53,47 @@ impl DeleteMode {
     }
 }
 
+/// Which values are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Those that hold.
+    Effective,
+    /// Those that hold where the account has none of its own.
+    Default,
+    /// The account's own.
+    Custom,
+}
+
+/// The values of a layer, now.
+pub fn read(tx: &dyn Read, of: &Caller, layer: Layer) -> Outcome<Dictionary> {
+    let over_defaults = |values: Dictionary| {
+        let mut all = DEFAULTS.clone();
+        all.extend(values);
+        all
+    };
+    match layer {
+        Layer::Effective => Ok(over_defaults(Preferences::read(tx, of)?.0)),
+        Layer::Default => Ok(over_defaults(inherited(tx, &of.address.domain)?)),
+        Layer::Custom => prefs::custom(tx, of.account),
+    }
+}
+
+/// What the accounts of a domain have from it and from the server.
+fn inherited(tx: &dyn Read, domain: &DomainName) -> Outcome<Dictionary> {
+    let mut values = prefs::server(tx)?;
+    values.extend(accounts::domain(tx, domain)?.map(|domain| domain.preferences).unwrap_or_default());
+    Ok(values)
+}
+
+/// The kind of value a name is known to have; None for a name nobody here knows.
+fn default_of(name: &str) -> Option<&'static Value> {
+    DEFAULTS.get(name)
+}
+
 impl Preferences {
     /// Reads what holds for an account now.
     pub fn read(tx: &dyn Read, of: &Caller) -> Outcome<Self> {
-        let mut values = accounts::domain(tx, &of.address.domain)?.map(|domain| domain.preferences).unwrap_or_default();
+        let mut values = inherited(tx, &of.address.domain)?;
         values.extend(prefs::custom(tx, of.account)?);
         Ok(Self(values))
     }
@@ -85,3 +131,6 @@ impl Preferences {
         DeleteMode::named(self.text("DeleteMode")).unwrap_or(DeleteMode::ToTrash)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
-//! `Watch`: what a live session hears of its own account: alerts, mailboxes that were modified, and its own end.
+//! `Watch`: what a live session hears of its own account: alerts, mailboxes and preferences that were modified, and its
+//! own end.
 //!
 //! It listens before it looks, so that nothing falls between login and the first look. What the feed brings is used as
 //! it is; the store is asked only at the first look, when the feed has lost count (then every mailbox of the account
 //! counts as modified), and when the account itself changed. Beside the inbox a watch holds three numbers.
-//! Spec: XIMSS, "Service Operations" (alert, bye, mailboxModified).
+//! Spec: XIMSS, "Service Operations" (alert, bye, mailboxModified), "Preferences" (prefsModified).
 
 use super::settings;
 use super::tell::tell_recipient;
@@ -58,6 +59,8 @@ pub struct News {
     pub alerts: Vec<Alert>,
     /// The mailboxes that were modified.
     pub mailboxes: BTreeSet<MailboxName>,
+    /// The account's preferences were modified, or may have been.
+    pub preferences: bool,
 }
 
 impl Watch {
@@ -82,7 +85,8 @@ impl Watch {
         let changed = if drained.changes.iter().any(|c| c.what == What::Account) { Look::Account } else { Look::No };
         let look = self.look.replace(Look::No).max(lost).max(changed);
         let (alerts, mut mailboxes) = self.heard_in(&drained.changes);
-        let mut news = News { alerts, ..News::default() };
+        let preferences = drained.overflowed || drained.changes.iter().any(|c| c.what == What::Preferences);
+        let mut news = News { alerts, preferences, ..News::default() };
         if look > Look::No {
             let (account, service, told, all) = (self.account, self.service, self.told.get(), look == Look::All);
             let since = self.since.get();
@@ -138,7 +142,7 @@ fn has_ended(tx: &dyn Read, account: AccountId, service: &str, since: ModSeq) ->
 fn waiting(tx: &dyn Read, account: AccountId, told: ModSeq, all: bool) -> Outcome<News> {
     let names = if all { mailboxes::names(tx, account)? } else { Vec::new() };
     let mailboxes = names.into_iter().filter(|(_, entry)| entry.mailbox.is_some()).map(|(name, _)| name).collect();
-    Ok(News { ended: false, alerts: accounts::alerts(tx, account, told)?, mailboxes })
+    Ok(News { alerts: accounts::alerts(tx, account, told)?, mailboxes, ..News::default() })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::files;
 use super::keys::{self, Key};
 use super::offline;
 use super::records;
-use super::tables::{ACCOUNT_NAMES, ACCOUNT_STATE, ACCOUNTS, ACTIVITY, ALERTS, CREDENTIALS, DOMAINS, META, PREFERENCES};
+use super::tables::{ACCOUNT_NAMES, ACCOUNT_STATE, ACCOUNTS, ACTIVITY, ALERTS, CREDENTIALS, DOMAINS, META, PREFERENCES, PUBLIC_INFO};
 use super::writer::WriteTx;
 use crate::model::change::{Change, What};
 use crate::model::credential::CredentialRecord;
@@ -156,6 +156,13 @@ pub fn create_domain(tx: &WriteTx, name: &DomainName, now: Timestamp) -> Outcome
     records::put(tx, DOMAINS, &Key::default().text(name.as_str()), &DomainRecord { created: now, ..DomainRecord::default() })
 }
 
+/// Replaces the preferences that the accounts of a domain have from it.
+pub fn put_domain_preferences(tx: &WriteTx, name: &DomainName, preferences: &Dictionary) -> Outcome<()> {
+    let record = domain(tx, name)?.ok_or_else(|| Fault::not_found("domain does not exist"))?;
+    let record = DomainRecord { preferences: preferences.clone(), ..record };
+    records::put(tx, DOMAINS, &Key::default().text(name.as_str()), &record)
+}
+
 /// Removes a domain that has no accounts.
 pub fn remove_domain(tx: &WriteTx, name: &DomainName) -> Outcome<()> {
     domain(tx, name)?.ok_or_else(|| Fault::not_found("domain does not exist"))?;
@@ -232,7 +239,7 @@ pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     let state = state(tx, id)?;
     tx.delete(ACCOUNT_NAMES, name_key(&record.address).bytes())?;
     departed::mark(tx, &record.address)?;
-    for table in [ACCOUNTS, ACCOUNT_STATE, CREDENTIALS, ACTIVITY, PREFERENCES] {
+    for table in [ACCOUNTS, ACCOUNT_STATE, CREDENTIALS, ACTIVITY, PREFERENCES, PUBLIC_INFO] {
         tx.delete(table, Key::of(id.0).bytes())?;
     }
     let prefix = Key::of(id.0);

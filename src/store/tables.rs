@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Table(pub &'static str);
 
-/// `name` -> the schema version (`schema`), the secret of this server (`secret`), counters.
+/// `name` -> the schema version (`schema`), the secret of this server (`secret`), counters, the preferences of the server (`preferences`).
 pub const META: Table = Table("meta");
 /// `domain name` -> domain record.
 pub const DOMAINS: Table = Table("domains");
@@ -35,6 +35,8 @@ pub const FILE_USAGE: Table = Table("file_usage");
 pub const FILE_GARBAGE: Table = Table("file_garbage");
 /// `account` -> dictionary of the account's own preferences.
 pub const PREFERENCES: Table = Table("preferences");
+/// `account` -> dictionary of what the account tells the public of itself.
+pub const PUBLIC_INFO: Table = Table("public_info");
 /// `account name` -> what the name stands for: a mailbox, a folder of mailboxes, or both.
 pub const MAILBOX_NAMES: Table = Table("mailbox_names");
 /// `mailbox` -> mailbox record (owner, name, class, rights, UIDVALIDITY).
@@ -96,6 +98,7 @@ pub const ALL: &[Table] = &[
     FILE_USAGE,
     FILE_GARBAGE,
     PREFERENCES,
+    PUBLIC_INFO,
     MAILBOX_NAMES,
     MAILBOXES,
     MAILBOX_STATE,

@@ -163,6 +163,9 @@ impl Session {
         for mailbox in &news.mailboxes {
             self.say(&form::mailbox_modified(mailbox), ctx);
         }
+        if news.preferences {
+            self.say(&Element::new("prefsModified"), ctx);
+        }
         self.confirm(ctx);
     }
 

@@ -15,12 +15,14 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Mailbox Operations: messages", ops::sets::OPS),
     ("Message Operations: reading and composing", ops::messages::OPS),
     ("Message Operations: sending", ops::sending::OPS),
+    ("Account Management", ops::accounts::OPS),
     ("Calendar Operations", ops::calendars::OPS),
     ("Signaling: binding", ops::signaling::OPS),
     ("Signaling: calls", ops::calls::OPS),
     ("Signaling: updates", ops::call_updates::OPS),
     ("Instant Messaging", ops::im::OPS),
     ("XMPP-style requests", ops::im::REQUESTS),
+    ("Preferences", ops::preferences::OPS),
 ];
 
 /// Every operation with the name of its family.

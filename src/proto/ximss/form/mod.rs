@@ -1,5 +1,6 @@
 //! The specification's data elements to the model and back.
 
+pub mod acl;
 pub mod attributes;
 pub mod call;
 pub mod found;

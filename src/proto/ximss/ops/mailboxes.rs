@@ -4,8 +4,9 @@ use crate::domain::mailboxes::listing::{self, Asked, Listed};
 use crate::domain::{mailboxes, sweeper};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{ListPattern, MailboxName, MailboxPath};
-use crate::model::rights::{AclPattern, AclStep, Rights};
+use crate::model::rights::{AclStep, Rights};
 use crate::model::time::Timestamp;
+use crate::proto::ximss::form::acl;
 use crate::proto::ximss::form::attributes::MailboxClass;
 use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::xml::attr::YesNo;
@@ -178,7 +179,7 @@ fn adds(element: &Element) -> bool {
 }
 
 /// The elements of a name in a body, refused where there are none or too many.
-fn changes<'a>(element: &'a Element, name: &'a str) -> Outcome<Vec<&'a Element>> {
+pub(super) fn changes<'a>(element: &'a Element, name: &'a str) -> Outcome<Vec<&'a Element>> {
     let all: Vec<&Element> = element.named(name).collect();
     match all.len() {
         0 => Err(Fault::missing(name)),
@@ -288,9 +289,7 @@ impl Request for AclList {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (caller, Named(path, written)) = (cx.caller()?, self.0);
         let acl = cx.read(move |tx| mailboxes::acl::list(tx, &caller, &path)).await?;
-        let elements =
-            acl.0.iter().map(|(pattern, rights)| Element::new("aclElem").with("pattern", pattern.as_str()).text(rights.to_string()));
-        cx.send(Element::new("mailboxACL").with("mailbox", written).children(elements)).await
+        cx.send(Element::new("mailboxACL").with("mailbox", written).children(acl::elements(&acl))).await
     }
 }
 
@@ -303,21 +302,8 @@ impl Request for AclUpdate {
     const SAMPLE_BODY: &'static str = r#"<aclElem pattern="bob">lr</aclElem><aclElem pattern="carol" mode="add">i</aclElem>"#;
 
     fn read(element: &Element) -> Outcome<Self> {
-        let one = |e: &&Element| {
-            let pattern: AclPattern = e.get("pattern").ok_or_else(|| Fault::missing("pattern"))?.parse()?;
-            let mode = e.get("mode").unwrap_or_default();
-            let is = |name: &str| mode.eq_ignore_ascii_case(name);
-            if is("clear") {
-                return Ok(AclStep::Clear(pattern));
-            }
-            let rights = e.body().parse()?;
-            Ok(match mode {
-                _ if is("add") => AclStep::Add(pattern, rights),
-                _ if is("sub") => AclStep::Sub(pattern, rights),
-                _ => AclStep::Set(pattern, rights),
-            })
-        };
-        Ok(Self(MAILBOX.need(element)?, changes(element, "aclElem")?.iter().map(one).collect::<Outcome<_>>()?))
+        let steps = changes(element, "aclElem")?.into_iter().map(acl::step).collect::<Outcome<_>>()?;
+        Ok(Self(MAILBOX.need(element)?, steps))
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {

@@ -1,5 +1,6 @@
 //! The operations, a file per family. A family's table stands at the head of its file.
 
+pub mod accounts;
 pub mod calendars;
 pub mod call_updates;
 pub mod calls;
@@ -9,6 +10,7 @@ pub mod login;
 pub mod mailboxes;
 pub mod messages;
 pub mod password;
+pub mod preferences;
 pub mod prelogin;
 pub mod sending;
 pub mod service;
