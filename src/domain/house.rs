@@ -2,6 +2,7 @@
 
 use super::auth::nonce::Nonces;
 use super::iq::PendingRequests;
+use super::presence::Presences;
 use super::sessions::Sessions;
 use super::signals::Bindings;
 use super::throttle::Throttle;
@@ -50,6 +51,8 @@ pub struct House {
     pub sessions: Sessions,
     /// Those of them that take signals.
     pub signals: Bindings,
+    /// What the accounts are doing, as their clients say.
+    pub presences: Presences,
     /// Requests between them that wait for an answer.
     pub requests: PendingRequests,
     /// The thread for deriving keys: passwords are slow on purpose.
@@ -73,6 +76,7 @@ impl House {
             store,
             sessions: Sessions::default(),
             signals: Bindings::default(),
+            presences: Presences::default(),
             requests: PendingRequests::default(),
             keys: Workers::start_with_rest("keys", 1, 256, crate::format::sasl::argon2id::let_go)?,
             turns: Turns::default(),

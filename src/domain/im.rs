@@ -7,13 +7,14 @@
 use super::access::Caller;
 use super::house::House;
 use super::preferences::Preferences;
+use super::roster;
 use super::signals::{Bindings, Inbox, Refused};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::time::Timestamp;
-use crate::store::{WriteTx, accounts, offline};
+use crate::store::{Read, WriteTx, accounts, offline};
 
 /// The most bytes of one message.
 pub const MOST_BYTES: usize = 64 << 10;
@@ -86,6 +87,13 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
         return Err(SignalFailure::new(413, "message is too large"));
     }
     let to = sending.to.account().ok_or_else(nobody)?;
+    if house.signals.of(&to).iter().any(|binding| binding.wants.only_contacts) {
+        let (to, from) = (to.clone(), sending.message.from.clone());
+        let welcome = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
+        if !welcome.map_err(|fault| SignalFailure::new(500, fault.text))? {
+            return Err(SignalFailure::new(403, "the user takes messages of contacts only"));
+        }
+    }
     match hand_over(&house.signals, &to, sending.client.as_ref(), &sending.message) {
         Handed::Over => return Ok(()),
         Handed::NoRoom => return Err(SignalFailure::new(486, "the user's client does not keep up")),
@@ -96,6 +104,14 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
     waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)))
 }
 
+/// True where an account takes messages of this address: its own, that of a contact, or anybody's.
+fn is_welcome(tx: &dyn Read, to: &AccountAddress, from: &Address) -> Outcome<bool> {
+    let Some(account) = accounts::find(tx, to)? else { return Ok(true) };
+    let owner = Caller { account, address: to.clone() };
+    let everybody = Preferences::read(tx, &owner)?.text("RosterIMMode").eq_ignore_ascii_case("everybody");
+    Ok(everybody || from.account().as_ref() == Some(to) || roster::knows(tx, &owner, from)?)
+}
+
 /// Keeps a message for an account none of whose sessions is there.
 fn wait(tx: &WriteTx, to: &AccountAddress, message: &InstantMessage) -> Outcome<Result<(), SignalFailure>> {
     let refused = |code: u16, text: &str| Ok(Err(SignalFailure::new(code, text)));
@@ -103,6 +119,9 @@ fn wait(tx: &WriteTx, to: &AccountAddress, message: &InstantMessage) -> Outcome<
         return refused(404, "remote server is not found");
     }
     let Some(account) = accounts::find(tx, to)? else { return refused(404, "account does not exist") };
+    if !is_welcome(tx, to, &message.from)? {
+        return refused(403, "the user takes messages of contacts only");
+    }
     let preferences = Preferences::read(tx, &Caller { account, address: to.clone() })?;
     let delayed = preferences.get("DelayedIM").is_some_and(|value| value.is_yes());
     if !message.may_wait() || !delayed {

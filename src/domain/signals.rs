@@ -139,6 +139,10 @@ pub struct Wants {
     pub sdp_text: bool,
     /// What its media engine can do; None where it did not say.
     pub capabilities: Option<Sdp>,
+    /// Instant messages of the account's contacts only (the preference `RosterIMMode`).
+    pub only_contacts: bool,
+    /// Others are to see that the account is in a call (the preference `AutoOnPhone`).
+    pub show_calls: bool,
     /// Its media address differs from the one it is connected from: it sits behind a NAT.
     pub far_end_nat: bool,
 }

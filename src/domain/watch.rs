@@ -12,9 +12,10 @@ use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, ModSeq};
 use crate::model::names::MailboxName;
+use crate::model::roster::RosterNews;
 use crate::store::accounts::{self, Alert};
 use crate::store::feed::{Feed, Inbox};
-use crate::store::{Read, Store, mailboxes};
+use crate::store::{Read, Store, mailboxes, roster};
 use actix::{Message, Recipient};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +62,8 @@ pub struct News {
     pub mailboxes: BTreeSet<MailboxName>,
     /// The account's preferences were modified, or may have been.
     pub preferences: bool,
+    /// What is new in the roster.
+    pub roster: Vec<RosterNews>,
 }
 
 impl Watch {
@@ -86,7 +89,12 @@ impl Watch {
         let look = self.look.replace(Look::No).max(lost).max(changed);
         let (alerts, mut mailboxes) = self.heard_in(&drained.changes);
         let preferences = drained.overflowed || drained.changes.iter().any(|c| c.what == What::Preferences);
-        let mut news = News { alerts, preferences, ..News::default() };
+        let heard = |change: &Arc<Change>| match &change.what {
+            What::Roster(news) => Some(news.clone()),
+            _ => None,
+        };
+        let roster = drained.changes.iter().filter_map(heard).collect();
+        let mut news = News { alerts, preferences, roster, ..News::default() };
         if look > Look::No {
             let (account, service, told, all) = (self.account, self.service, self.told.get(), look == Look::All);
             let since = self.since.get();
@@ -97,6 +105,7 @@ impl Watch {
             let asked = asked.await;
             let found = asked.inspect_err(|_| self.look.set(look))?;
             mailboxes.extend(found.mailboxes);
+            news.roster.extend(found.roster);
             news = News { ended: found.ended, alerts: both(news.alerts, found.alerts), ..news };
         }
         if with_mailboxes {
@@ -116,7 +125,7 @@ impl Watch {
                 What::Messages { name, .. } | What::MailboxChanged { name, .. } | What::MailboxRemoved { name, .. } => {
                     mailboxes.insert(name.clone());
                 }
-                What::Alert { .. } | What::Preferences | What::Account => {}
+                What::Alert { .. } | What::Roster(_) | What::Preferences | What::Account => {}
             }
         }
         (alerts, mailboxes)
@@ -142,7 +151,9 @@ fn has_ended(tx: &dyn Read, account: AccountId, service: &str, since: ModSeq) ->
 fn waiting(tx: &dyn Read, account: AccountId, told: ModSeq, all: bool) -> Outcome<News> {
     let names = if all { mailboxes::names(tx, account)? } else { Vec::new() };
     let mailboxes = names.into_iter().filter(|(_, entry)| entry.mailbox.is_some()).map(|(name, _)| name).collect();
-    Ok(News { alerts: accounts::alerts(tx, account, told)?, mailboxes, ..News::default() })
+    let contacts = if all { roster::items(tx, account)? } else { Vec::new() };
+    let roster = contacts.into_iter().filter(|item| item.listed).map(RosterNews::Item).collect();
+    Ok(News { alerts: accounts::alerts(tx, account, told)?, mailboxes, roster, ..News::default() })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::flags::Flags;
 use super::ids::{AccountId, MailboxId, ModSeq, Uid};
 use super::names::MailboxName;
+use super::roster::RosterNews;
 use super::time::Timestamp;
 
 /// One commit's change to one account.
@@ -46,6 +47,8 @@ pub enum What {
         /// Its name now.
         name: MailboxName,
     },
+    /// Something is new in the account's roster.
+    Roster(RosterNews),
     /// Preferences of the account changed.
     Preferences,
     /// An alert was posted to the account.

@@ -6,6 +6,7 @@
 use super::call::{CallEvent, LegName};
 use super::fault::Fault;
 use super::im::{ImFailure, InstantMessage, Iq};
+use super::presence::PresenceNews;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -83,6 +84,8 @@ pub enum Signal {
     ImFailed(ImFailure),
     /// A request of another client, or the answer to one of this session's.
     Iq(Iq),
+    /// What somebody is doing.
+    Presence(PresenceNews),
     /// Something about a call.
     Call(LegName, CallEvent),
     /// How far the call is that the server makes for this session; empty at its end.
@@ -96,6 +99,7 @@ impl Signal {
             Self::Im(message) => message.weight(),
             Self::ImFailed(_) => 128,
             Self::Iq(iq) => iq.body.0.len(),
+            Self::Presence(_) => 256,
             Self::Call(_, event) => event.weight(),
             Self::CallReport(text) => text.len(),
         }

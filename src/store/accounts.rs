@@ -6,6 +6,7 @@ use super::files;
 use super::keys::{self, Key};
 use super::offline;
 use super::records;
+use super::roster;
 use super::tables::{ACCOUNT_NAMES, ACCOUNT_STATE, ACCOUNTS, ACTIVITY, ALERTS, CREDENTIALS, DOMAINS, META, PREFERENCES, PUBLIC_INFO};
 use super::writer::WriteTx;
 use crate::model::change::{Change, What};
@@ -246,6 +247,7 @@ pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     let end = prefix.end();
     tx.delete_range(ALERTS, keys::within(&prefix, &end))?;
     offline::forget(tx, id)?;
+    roster::forget(tx, id)?;
     files::forget(tx, id)?;
     tx.publish(Change { account: id, modseq: ModSeq(state.modseq.0 + 1), what: What::Account });
     Ok(())

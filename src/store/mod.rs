@@ -28,6 +28,7 @@ pub mod prefs;
 pub mod queue;
 pub mod records;
 mod redb_engine;
+pub mod roster;
 pub mod search;
 pub mod tables;
 pub mod workers;

@@ -80,6 +80,10 @@ pub const CALENDAR_ITEMS: Table = Table("calendar_items");
 pub const CALENDAR_TIMES: Table = Table("calendar_times");
 /// `mailbox digest-of-item-uid uid` -> nothing: the messages that hold an item.
 pub const CALENDAR_UIDS: Table = Table("calendar_uids");
+/// `account address` -> a contact of the account, or whoever has only asked.
+pub const ROSTER: Table = Table("roster");
+/// `account group` -> nothing: the groups of an account's roster.
+pub const ROSTER_GROUPS: Table = Table("roster_groups");
 
 /// All of them, made when a store is made.
 pub const ALL: &[Table] = &[
@@ -116,4 +120,6 @@ pub const ALL: &[Table] = &[
     SEARCH_SEGMENTS,
     SEARCH_TERMS,
     OFFLINE_IMS,
+    ROSTER,
+    ROSTER_GROUPS,
 ];

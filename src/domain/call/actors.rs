@@ -5,9 +5,11 @@
 //! Spec: XIMSS, "Signaling".
 
 use super::fork::{Device, Invitation};
-use super::hub::{Caller, Effect, Hub};
+use super::hub::{Caller as Maker, Effect, Hub};
 use super::leg::{Command, Leg, Said, State};
+use crate::domain::access::Caller;
 use crate::domain::house::House;
+use crate::domain::presence::PresenceSource;
 use crate::domain::sessions;
 use crate::domain::signals::{Binding, Inbox};
 use crate::domain::tell::tell;
@@ -15,6 +17,7 @@ use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, Exchange, Le
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
 use crate::model::signal::{Sdp, Signal, SignalFailure};
+use crate::model::time::Timestamp;
 use crate::store::accounts;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use std::collections::HashMap;
@@ -103,11 +106,41 @@ pub struct CallLeg {
     name: LegName,
     place: Place,
     inbox: Inbox,
+    shown: Shown,
     timer: Option<(SpawnHandle, Instant)>,
+}
+
+/// Whether others see that the leg's account is in a call.
+enum Shown {
+    /// They do not.
+    No,
+    /// They will when it is.
+    WhenConnected(Arc<House>, Caller),
+    /// They do. Never looked at: others cease to see it when this goes.
+    Now(#[allow(dead_code, reason = "a guard")] PresenceSource),
+}
+
+impl Shown {
+    fn of(house: &Arc<House>, owner: &Caller, shown: bool) -> Self {
+        if shown { Self::WhenConnected(house.clone(), owner.clone()) } else { Self::No }
+    }
+
+    fn follow(&mut self, state: State) {
+        match (&*self, state) {
+            (Self::WhenConnected(house, owner), State::Connected) => {
+                let source = PresenceSource::new(house.clone(), owner.clone());
+                source.is_on_phone(Timestamp::now());
+                *self = Self::Now(source);
+            }
+            (Self::Now(_) | Self::WhenConnected(..), State::Dead) => *self = Self::No,
+            _ => {}
+        }
+    }
 }
 
 impl CallLeg {
     fn run(&mut self, ctx: &mut Context<Self>) {
+        self.shown.follow(self.machine.state());
         let mut gone = false;
         for said in self.machine.said() {
             match said {
@@ -239,12 +272,17 @@ pub struct Making {
     pub sdp: Option<Sdp>,
     /// The session.
     pub inbox: Inbox,
+    /// Its account.
+    pub owner: Caller,
+    /// Others see that the account is in a call.
+    pub shown: bool,
 }
 
 impl Call {
     /// Makes a call from a session. Its leg answers what the client asks by this name.
     pub fn make(house: Arc<House>, name: LegName, making: Making) -> Outcome<Addr<CallLeg>> {
-        let Making { from, target, to, sdp, inbox } = making;
+        let Making { from, target, to, sdp, inbox, owner, shown } = making;
+        let shown = Shown::of(&house, &owner, shown);
         let call_id = CallId(sessions::new_id()?);
         let machine = Leg::caller(call_id.clone(), to, sdp.is_some(), Instant::now());
         let invitation = Invitation { call_id, from, transferred_by: None, sdp };
@@ -253,11 +291,11 @@ impl Call {
         let mut made = None;
         Self::create(|ctx| {
             let place = Place { call: ctx.address(), leg: LegId::CALLER };
-            let leg = CallLeg { machine, name, place, inbox, timer: None }.start();
+            let leg = CallLeg { machine, name, place, inbox, shown, timer: None }.start();
             made = Some(leg.clone());
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
-            Self::new(house, Hub::new(Caller::Leg, invitation, target, Instant::now()), legs, maker)
+            Self::new(house, Hub::new(Maker::Leg, invitation, target, Instant::now()), legs, maker)
         });
         made.ok_or_else(Fault::internal)
     }
@@ -265,7 +303,7 @@ impl Call {
     /// Rings an account's own devices and connects the one that answers with somebody. Reports go to `reports`.
     pub fn connect(house: Arc<House>, account: &AccountAddress, from: CallParty, then: CallTarget, reports: Inbox) -> Outcome<()> {
         let invitation = Invitation { call_id: CallId(sessions::new_id()?), from, transferred_by: None, sdp: None };
-        let hub = Hub::new(Caller::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
+        let hub = Hub::new(Maker::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
         Self::new(house, hub, HashMap::new(), reports).start();
         Ok(())
     }
@@ -378,7 +416,8 @@ impl Call {
         let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
         let machine = Leg::callee(leg, tag.clone(), Instant::now());
         let (name, inbox) = (binding.inbox.next_call(), binding.inbox.clone());
-        let actor = CallLeg { machine, name, place: Place { call, leg }, inbox, timer: None }.start();
+        let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
+        let actor = CallLeg { machine, name, place: Place { call, leg }, inbox, shown, timer: None }.start();
         self.legs.insert(leg, actor);
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
         Ok(Device { leg, tag, party })

@@ -1,6 +1,7 @@
 //! The desk: what a session has at hand, by the client's names. Operations borrow it for a moment, never across an await.
 
 use super::entrance::Entrance;
+use super::form;
 use super::outbox::Outbox;
 use super::session::Session;
 use super::signaling::Signaling;
@@ -18,7 +19,9 @@ use crate::domain::watch::Watch;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::ModSeq;
 use crate::model::names::DomainName;
+use crate::model::roster::RosterNews;
 use crate::store::accounts::Attempt;
+use crate::xml::Element;
 use actix::{Addr, WeakAddr};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -221,6 +224,13 @@ impl Desk {
         let signaling = Rc::new(Signaling::new(self.session()?.recipient()));
         *self.signaling.borrow_mut() = Some(signaling.clone());
         Ok(signaling)
+    }
+
+    /// What the session says of news about its roster: nothing, unless it wants to hear of them.
+    pub fn told_of_roster(&self, news: &[RosterNews]) -> Vec<Element> {
+        let signaling = self.signaling.borrow();
+        let hears = signaling.as_ref().is_some_and(|signaling| signaling.hears_presence());
+        news.iter().filter(|_| hears).map(form::roster::news).collect()
     }
 
     /// Who is logged in.

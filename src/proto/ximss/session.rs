@@ -166,6 +166,9 @@ impl Session {
         if news.preferences {
             self.say(&Element::new("prefsModified"), ctx);
         }
+        for message in self.desk.told_of_roster(&news.roster) {
+            self.say(&message, ctx);
+        }
         self.confirm(ctx);
     }
 

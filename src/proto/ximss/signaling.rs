@@ -4,18 +4,25 @@
 //! Spec: XIMSS, "Signaling", "Instant Messaging".
 
 use super::form;
+use crate::domain::access::Caller;
 use crate::domain::call::actors::{Ask, CallLeg, JoinWith, SessionEnded, Where};
 use crate::domain::call::leg::Command;
+use crate::domain::house::House;
 use crate::domain::im::Conversations;
 use crate::domain::pace::Pace;
+use crate::domain::presence::{self, PresenceSource};
 use crate::domain::signals::{Applicant, Bindings, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
 use crate::domain::tell::tell;
 use crate::model::call::LegName;
 use crate::model::fault::{Fault, Outcome};
+use crate::model::names::{AccountAddress, Address};
+use crate::model::presence::{Detail, Presence};
 use crate::model::signal::{ClientId, Signal};
+use crate::model::time::Timestamp;
 use crate::xml::Element;
 use actix::{Addr, Recipient};
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Instant messages and requests that a session may send: a second, and at once.
@@ -23,6 +30,8 @@ const MESSAGES: (u32, u32) = (1_000, 3_000);
 
 /// Calls that a session may make: a second, and at once.
 const CALLS: (u32, u32) = (100, 200);
+/// The most others that a session sends its presence to alone.
+const MOST_DIRECTED: usize = 64;
 /// The most calls that a session has at a time, those included that it has not released.
 const MOST_CALLS: usize = 64;
 
@@ -38,6 +47,10 @@ pub struct Signaling {
     messages: RefCell<Pace>,
     dialling: RefCell<Pace>,
     calls: RefCell<Vec<(LegName, Addr<CallLeg>)>>,
+    presence: RefCell<Option<(PresenceSource, Presence)>>,
+    /// To whom presence was sent alone: they hear of its end.
+    directed: RefCell<Vec<(AccountAddress, Option<ClientId>)>>,
+    leave: RefCell<Option<(Arc<House>, AccountAddress)>>,
 }
 
 impl Signaling {
@@ -51,6 +64,9 @@ impl Signaling {
             messages: RefCell::new(Pace::new(MESSAGES.0, MESSAGES.1, Instant::now())),
             dialling: RefCell::new(Pace::new(CALLS.0, CALLS.1, Instant::now())),
             calls: RefCell::default(),
+            presence: RefCell::default(),
+            directed: RefCell::default(),
+            leave: RefCell::default(),
         }
     }
 
@@ -71,6 +87,35 @@ impl Signaling {
     /// The session's name among those that take signals; None where it is not among them.
     pub fn client(&self) -> Option<ClientId> {
         self.bound.borrow().as_ref().map(|bound| bound.binding().client.clone())
+    }
+
+    /// True where the session wants to hear of presence.
+    pub fn hears_presence(&self) -> bool {
+        self.bound.borrow().as_ref().is_some_and(|bound| bound.binding().wants.presence)
+    }
+
+    /// The session says what the user is doing. Without a status the one there was stays; an empty one takes it away.
+    pub fn set_presence(&self, house: &Arc<House>, owner: &Caller, detail: Detail, status: Option<String>, now: Timestamp) {
+        let mut presence = self.presence.borrow_mut();
+        let source = || (PresenceSource::new(house.clone(), owner.clone()), Presence::default());
+        let (source, said) = presence.get_or_insert_with(source);
+        said.detail = detail;
+        if let Some(status) = status {
+            said.status = Some(status).filter(|status| !status.is_empty());
+        }
+        source.says(said.clone(), now);
+    }
+
+    /// The session says it to somebody alone, who will hear when it ends.
+    pub fn direct_presence(&self, house: &Arc<House>, owner: &Caller, to: &Address, client: Option<ClientId>, presence: Presence) {
+        let Some(to) = to.account() else { return };
+        let mut directed = self.directed.borrow_mut();
+        directed.retain(|known| *known != (to.clone(), client.clone()));
+        if presence.detail != Detail::Offline && directed.len() < MOST_DIRECTED {
+            directed.push((to.clone(), client.clone()));
+            *self.leave.borrow_mut() = Some((house.clone(), owner.address.clone()));
+        }
+        presence::direct(house, (&owner.address, self.client()), &to, client.as_ref(), presence);
     }
 
     /// One message more may be sent now.
@@ -172,6 +217,10 @@ impl Signaling {
                 form::im::read_im(message, self.wants.borrow().extended_im)
             }
             Signal::ImFailed(failure) => form::im::error_im(failure),
+            Signal::Presence(news) => {
+                self.conversations.borrow_mut().unlock(&news.peer);
+                form::roster::presence(news)
+            }
             Signal::Iq(iq) => form::im::iq_read(iq),
         }
     }
@@ -180,6 +229,12 @@ impl Signaling {
 impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
+        if let Some((house, from)) = self.leave.take() {
+            for (to, client) in self.directed.take() {
+                presence::direct(&house, (&from, self.client()), &to, client.as_ref(), Presence::default());
+            }
+        }
+        self.presence.take();
         self.unbind();
         let unheard = self.inbox.close().into_iter().filter_map(|item| match item {
             Item::Call(_, leg) => Some(leg),

@@ -21,6 +21,7 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Signaling: calls", ops::calls::OPS),
     ("Signaling: updates", ops::call_updates::OPS),
     ("Instant Messaging", ops::im::OPS),
+    ("Roster and Presence", ops::roster::OPS),
     ("XMPP-style requests", ops::im::REQUESTS),
     ("Preferences", ops::preferences::OPS),
 ];

@@ -8,6 +8,7 @@ pub mod im;
 pub mod iq;
 pub mod mail;
 pub mod messages;
+pub mod roster;
 pub mod sdp;
 pub mod session;
 pub mod value;

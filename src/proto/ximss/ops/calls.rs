@@ -1,6 +1,7 @@
 //! Making, taking and ending calls. Spec: XIMSS, "Signaling" (callStart, callProvision, callAccept, callReject,
 //! callRedirect, callKill, makeCall).
 
+use super::signaling::shows_calls;
 use crate::domain::call::actors::{Call, Making};
 use crate::domain::call::leg::Command;
 use crate::model::call::{CallParty, LegName};
@@ -85,6 +86,8 @@ impl Request for Start {
             to: CallParty { address: self.peer, name: self.name },
             sdp: self.sdp,
             inbox: signaling.inbox.clone(),
+            owner: login.caller.clone(),
+            shown: shows_calls(&cx.preferences()),
         };
         let leg = Call::make(cx.house.clone(), self.leg.clone(), making)?;
         signaling.add_call(self.leg, leg);

@@ -4,9 +4,10 @@
 use crate::domain::access::Caller;
 use crate::domain::im::{self, Sending};
 use crate::domain::iq::{self, Asked, Party, Routed};
+use crate::domain::roster;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, InstantMessage, Iq, IqKind};
-use crate::model::names::{Address, DomainName};
+use crate::model::names::{AccountAddress, Address, DomainName};
 use crate::model::signal::{ClientId, Signal};
 use crate::model::time::Timestamp;
 use crate::proto::ximss::form;
@@ -186,19 +187,38 @@ impl IqSend {
             Asked::Account(address, _) => address.domain.clone(),
             Asked::Domain(domain) => domain.parse()?,
         };
-        let is_ours = cx.read(move |tx| Ok(accounts::domain(tx, &domain)?.is_some())).await?;
+        let (login, address) = (
+            cx.login()?,
+            match asked {
+                Asked::Account(address, _) => address.account(),
+                Asked::Domain(_) => None,
+            },
+        );
+        let caller = login.caller.clone();
+        let question = move |tx: &dyn crate::store::Read| {
+            let is_ours = accounts::domain(tx, &domain)?.is_some();
+            Ok((is_ours, address.map(|address| name_shown_to(tx, &caller, &address)).transpose()?.flatten()))
+        };
+        let (is_ours, name_of_other) = cx.read(question).await?;
         if !is_ours {
             return Ok((IqKind::Error, vec![form::iq::unavailable()]));
         }
-        let login = cx.login()?;
         let asked = match asked {
             Asked::Domain(_) => For::Domain,
             Asked::Account(address, _) if address.account().as_ref() == Some(&login.caller.address) => {
                 For::Account(login.real_name.as_deref())
             }
-            // Of others nothing is told that would show whether they exist.
-            Asked::Account(..) => For::Account(None),
+            // To whoever does not see the other's presence nothing is told that would show whether there is one.
+            Asked::Account(..) => For::Account(name_of_other.as_deref()),
         };
         Ok(form::iq::answer(self.kind, self.body.first(), asked, Timestamp::now()))
     }
+}
+
+/// The name of an account, for those who see its presence.
+fn name_shown_to(tx: &dyn crate::store::Read, caller: &Caller, address: &AccountAddress) -> Outcome<Option<String>> {
+    let Some(account) = accounts::find(tx, address)? else { return Ok(None) };
+    let owner = Caller { account, address: address.clone() };
+    let sees = roster::watchers(tx, &owner)?.contains(&caller.address);
+    Ok(if sees { accounts::get(tx, account)?.real_name().map(str::to_owned) } else { None })
 }

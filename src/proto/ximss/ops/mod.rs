@@ -12,6 +12,7 @@ pub mod messages;
 pub mod password;
 pub mod preferences;
 pub mod prelogin;
+pub mod roster;
 pub mod sending;
 pub mod service;
 pub mod sets;

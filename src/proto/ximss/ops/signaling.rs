@@ -1,9 +1,11 @@
 //! Beginning and ceasing to take signals. Spec: XIMSS, "Signaling" (signalBind, signalUnbind).
 
 use crate::domain::im;
+use crate::domain::preferences::Preferences;
+use crate::domain::presence;
 use crate::domain::signals::{Applicant, NameTaken, Wants};
 use crate::model::fault::Outcome;
-use crate::model::signal::ClientId;
+use crate::model::signal::{ClientId, Signal};
 use crate::proto::ximss::form;
 use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::xml::attr::YesNo;
@@ -43,7 +45,7 @@ impl Request for Bind {
             extended_im: READ_IM.get(element)?.is_some_and(|form| form.trim() == "1"),
             sdp_text: described.as_ref().is_some_and(|(_, as_text)| *as_text),
             capabilities: described.map(|(sdp, _)| sdp),
-            far_end_nat: false,
+            ..Wants::default()
         };
         // An empty name is what clients send that have none to offer.
         let client = if element.get("clientID").is_some_and(|name| name.trim().is_empty()) { None } else { CLIENT.get(element)? };
@@ -51,9 +53,14 @@ impl Request for Bind {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
+        let (login, signaling, preferences) = (cx.login()?, cx.desk.signaling()?, cx.preferences());
         let address = self.wants.capabilities.as_ref().and_then(form::sdp::address).and_then(|address| address.parse().ok());
-        let wants = Wants { far_end_nat: address.is_some_and(|address| is_behind_nat(address, cx.desk.peer.address)), ..self.wants };
+        let wants = Wants {
+            far_end_nat: address.is_some_and(|address| is_behind_nat(address, cx.desk.peer.address)),
+            only_contacts: !preferences.text("RosterIMMode").eq_ignore_ascii_case("everybody"),
+            show_calls: shows_calls(&preferences),
+            ..self.wants
+        };
         let applicant = Applicant {
             caller: login.caller.clone(),
             real_name: login.real_name.clone(),
@@ -63,8 +70,19 @@ impl Request for Bind {
             end: cx.desk.session()?.recipient(),
         };
         signaling.bind(&cx.house.signals, applicant, self.taken)?;
+        if signaling.hears_presence() {
+            for news in presence::first(&cx.house, &login.caller).await? {
+                // A session whose inbox is full hears of the next change.
+                let _ = signaling.inbox.push(Signal::Presence(news));
+            }
+        }
         im::hand_out_waiting(&cx.house, &login.caller, &signaling.inbox).await
     }
+}
+
+/// True where the preferences let others see that the account is in a call.
+pub(super) fn shows_calls(preferences: &Preferences) -> bool {
+    preferences.get("AutoOnPhone").is_some_and(|value| value.is_yes())
 }
 
 /// True where a client sends its media from a private address and is connected from another: between them is a NAT.

@@ -1,0 +1,206 @@
+//! `Presences`: what the accounts of this server are doing, as their clients say, and who is told. In memory only: a
+//! server that starts knows nobody to be there.
+//!
+//! An account is what the first of the words wins that its clients say. Others are told when that changes: the first
+//! change at once, further ones within a moment together.
+//! Spec: XIMSS, "Roster and Presence" (presenceSet, presence); RFC 6121 4.
+
+use super::access::Caller;
+use super::house::House;
+use super::roster::{self, Sight, own_address};
+use super::signals::Bindings;
+use crate::model::fault::Outcome;
+use crate::model::names::AccountAddress;
+use crate::model::presence::{Detail, Presence, PresenceNews, PresenceSays, Source, aggregate};
+use crate::model::signal::{ClientId, Signal};
+use crate::model::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Changes within this time are told as one.
+const TOGETHER: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+struct Account {
+    sources: Vec<(u64, Source)>,
+    /// What others have been told.
+    told: Presence,
+    /// Somebody is telling, and looks again when it is done.
+    telling: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    accounts: HashMap<AccountAddress, Account>,
+    last_source: u64,
+}
+
+/// What accounts are doing. Cloning gives another handle.
+#[derive(Clone, Default)]
+pub struct Presences(Arc<Mutex<Known>>);
+
+impl Presences {
+    fn with<T>(&self, f: impl FnOnce(&mut Known) -> T) -> T {
+        // A panic while the lock was held cannot leave an account half changed.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What an account is doing, as others have been told.
+    pub fn of(&self, account: &AccountAddress) -> Presence {
+        self.with(|known| known.accounts.get(account).map(|account| account.told.clone()).unwrap_or_default())
+    }
+
+    /// A source says something, or nothing more. True where somebody must begin to tell.
+    fn set(&self, account: &AccountAddress, id: u64, source: Option<Source>) -> bool {
+        self.with(|known| {
+            let account = known.accounts.entry(account.clone()).or_default();
+            account.sources.retain(|(known, _)| *known != id);
+            account.sources.extend(source.map(|source| (id, source)));
+            !std::mem::replace(&mut account.telling, true)
+        })
+    }
+
+    /// What is to be told next; None where all is told, and whoever asked is done.
+    fn next(&self, address: &AccountAddress) -> Option<Presence> {
+        self.with(|known| {
+            let account = known.accounts.get_mut(address)?;
+            let now = aggregate(account.sources.iter().map(|(_, source)| source));
+            if now != account.told {
+                account.told = now.clone();
+                return Some(now);
+            }
+            account.telling = false;
+            if account.sources.is_empty() {
+                known.accounts.remove(address);
+            }
+            None
+        })
+    }
+}
+
+/// Something that says what its account is doing: a session, a call. It says nothing more when it is dropped.
+pub struct PresenceSource {
+    house: Arc<House>,
+    owner: Caller,
+    id: u64,
+}
+
+impl PresenceSource {
+    /// One that has said nothing yet.
+    pub fn new(house: Arc<House>, owner: Caller) -> Self {
+        let id = house.presences.with(|known| {
+            known.last_source += 1;
+            known.last_source
+        });
+        Self { house, owner, id }
+    }
+
+    /// It says what the account is doing.
+    pub fn says(&self, presence: Presence, now: Timestamp) {
+        self.set(Some(Source { presence, since: now, implied: false }));
+    }
+
+    /// The server says that the account is in a call.
+    pub fn is_on_phone(&self, now: Timestamp) {
+        let presence = Presence { detail: Detail::OnPhone, status: None };
+        self.set(Some(Source { presence, since: now, implied: true }));
+    }
+
+    fn set(&self, source: Option<Source>) {
+        if !self.house.presences.set(&self.owner.address, self.id, source) {
+            return;
+        }
+        // Outside the threads of actors the server is ending, and nobody is left to be told.
+        if let Some(arbiter) = actix::Arbiter::try_current() {
+            arbiter.spawn(tell_watchers(self.house.clone(), self.owner.clone()));
+        }
+    }
+}
+
+impl Drop for PresenceSource {
+    fn drop(&mut self) {
+        self.set(None);
+    }
+}
+
+async fn tell_watchers(house: Arc<House>, owner: Caller) {
+    while let Some(presence) = house.presences.next(&owner.address) {
+        let of = owner.clone();
+        // After a fault, which the store has logged, the next change is told.
+        let watchers = house.store.read(move |tx| roster::watchers(tx, &of)).await.unwrap_or_default();
+        for watcher in watchers {
+            tell(&house.signals, &watcher, None, &news(&owner.address, None, presence.clone()));
+        }
+        tokio::time::sleep(TOGETHER).await;
+    }
+}
+
+fn news(of: &AccountAddress, client: Option<ClientId>, presence: Presence) -> PresenceNews {
+    PresenceNews { peer: own_address(of), client, says: PresenceSays::Is(presence) }
+}
+
+/// Tells the sessions of an account that want to hear of presence, or the one of a name.
+fn tell(bindings: &Bindings, whom: &AccountAddress, client: Option<&ClientId>, news: &PresenceNews) {
+    let hears = |binding: &&Arc<super::signals::Binding>| binding.wants.presence && client.is_none_or(|client| binding.client == *client);
+    for binding in bindings.of(whom).iter().filter(hears) {
+        // One that does not keep up is cut off by its own means.
+        let _ = binding.inbox.push(Signal::Presence(news.clone()));
+    }
+}
+
+/// Tells who sees whose presence from now on what it is, and who does not any more that there is nothing to see.
+pub fn show(house: &House, sights: &[Sight]) {
+    for sight in sights {
+        let presence = if sight.visible { house.presences.of(&sight.of) } else { Presence::default() };
+        tell(&house.signals, &sight.by, None, &news(&sight.of, None, presence));
+    }
+}
+
+/// Sends what a session says to somebody alone.
+pub fn direct(
+    house: &House,
+    from: (&AccountAddress, Option<ClientId>),
+    to: &AccountAddress,
+    client: Option<&ClientId>,
+    presence: Presence,
+) {
+    tell(&house.signals, to, client, &news(from.0, from.1, presence));
+}
+
+/// What a session that wants to hear of presence is told first: who has asked and waits for an answer, and who is there.
+pub async fn first(house: &House, owner: &Caller) -> Outcome<Vec<PresenceNews>> {
+    let of = owner.clone();
+    let (asking, watched) = house.store.read(move |tx| Ok((roster::asking(tx, &of)?, roster::watched(tx, &of)?))).await?;
+    let asks = asking.into_iter().map(|peer| PresenceNews { peer, client: None, says: PresenceSays::Asks });
+    let is = watched.into_iter().filter_map(|address| {
+        let presence = house.presences.of(&address);
+        (presence != Presence::default()).then(|| news(&address, None, presence))
+    });
+    Ok(asks.chain(is).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(detail: Detail) -> Option<Source> {
+        Some(Source { presence: Presence { detail, status: None }, since: Timestamp(1), implied: false })
+    }
+
+    #[test]
+    fn one_tells_and_nothing_is_told_twice() {
+        let (presences, alice) = (Presences::default(), "alice@example.test".parse::<AccountAddress>().unwrap());
+        assert!(presences.set(&alice, 1, source(Detail::Online)));
+        assert_eq!(presences.next(&alice).map(|p| p.detail), Some(Detail::Online));
+        // While one tells, the next change waits for it.
+        assert!(!presences.set(&alice, 2, source(Detail::Away)));
+        assert!(!presences.set(&alice, 2, source(Detail::Busy)));
+        assert_eq!(presences.next(&alice).map(|p| p.detail), Some(Detail::Busy));
+        assert_eq!(presences.next(&alice), None);
+        assert_eq!(presences.of(&alice).detail, Detail::Busy);
+        assert!(presences.set(&alice, 1, None) && !presences.set(&alice, 2, None));
+        assert_eq!((presences.next(&alice), presences.next(&alice)), (Some(Presence::default()), None));
+        assert!(presences.with(|known| known.accounts.is_empty()));
+    }
+}
