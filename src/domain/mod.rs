@@ -26,6 +26,7 @@ pub mod presence;
 pub mod queue;
 pub mod recovery;
 pub mod roster;
+pub mod scheduling;
 pub mod sessions;
 pub mod settings;
 pub mod signals;

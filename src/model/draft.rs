@@ -81,6 +81,8 @@ pub enum Source {
     Mail(Box<Draft>),
     /// A report.
     Report(Report),
+    /// A part as it is on the wire: its fields, an empty line, its body.
+    Encoded(Vec<u8>),
 }
 
 /// A stored message or a part of one, by the client's names.

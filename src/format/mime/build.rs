@@ -248,6 +248,10 @@ impl Building<'_> {
                 let file = self.sources.stored_file(name)?;
                 self.file(part, file)
             }
+            Source::Encoded(part) => {
+                self.out.extend_from_slice(part);
+                Ok(())
+            }
             Source::Mail(mail) => {
                 self.described(part, ("message", "rfc822"), Vec::new(), None);
                 self.out.extend_from_slice(b"\r\n");
