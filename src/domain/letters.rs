@@ -66,8 +66,8 @@ fn filled(template: &str, values: &[(&str, &str)]) -> String {
     out
 }
 
-/// Letters refer to nothing.
-struct Nothing;
+/// For drafts that refer to nothing.
+pub(super) struct Nothing;
 
 impl Sources for Nothing {
     fn upload(&mut self, _: &str) -> Outcome<Attachment> {

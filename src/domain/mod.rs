@@ -10,6 +10,7 @@ pub mod auth;
 pub mod calendar;
 pub mod call;
 pub mod compose;
+pub mod contacts;
 pub mod delivery;
 pub mod files;
 pub mod folder;

@@ -8,7 +8,7 @@ use super::access::Caller;
 use super::tell::tell_recipient;
 use super::uploads::Upload;
 use crate::model::fault::{Fault, Outcome};
-use crate::model::ids::{AccountId, BlobId};
+use crate::model::ids::{AccountId, BlobId, MailboxId, Uid};
 use crate::model::time::Timestamp;
 use actix::{Message, Recipient};
 use base64::Engine as _;
@@ -27,6 +27,26 @@ pub struct FindMessage {
     pub folder: String,
     /// The message's UID.
     pub uid: u32,
+}
+
+/// Asks a session what it has open under a name.
+#[derive(Message)]
+#[rtype(result = "Outcome<Opened>")]
+pub struct FindOpen {
+    /// The session's name for it.
+    pub name: String,
+}
+
+/// What a session has open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// A folder, and the messages it shows, in order.
+    Folder {
+        /// Its mailbox.
+        mailbox: MailboxId,
+        /// The messages.
+        uids: Vec<Uid>,
+    },
 }
 
 /// Gives a session a file for its "uploaded file set".
@@ -110,6 +130,8 @@ pub struct Reach {
     pub front: Arc<dyn Any + Send + Sync>,
     /// Takes questions for messages.
     pub find_message: Recipient<FindMessage>,
+    /// Takes questions for what is open.
+    pub find_open: Recipient<FindOpen>,
     /// Takes files.
     pub add_upload: Recipient<AddUpload>,
     /// Takes questions for files.
@@ -275,6 +297,12 @@ mod tests {
             Err(Fault::no_message())
         }
     }
+    impl Handler<FindOpen> for Somebody {
+        type Result = Outcome<Opened>;
+        fn handle(&mut self, _: FindOpen, _: &mut Self::Context) -> Self::Result {
+            Err(Fault::state("no open folder with this name"))
+        }
+    }
     impl Handler<AddUpload> for Somebody {
         type Result = Outcome<()>;
         fn handle(&mut self, _: AddUpload, _: &mut Self::Context) -> Self::Result {
@@ -303,6 +331,7 @@ mod tests {
                     guard: Guard::default(),
                     front: Arc::new(()),
                     find_message: somebody.clone().recipient(),
+                    find_open: somebody.clone().recipient(),
                     add_upload: somebody.clone().recipient(),
                     find_upload: somebody.clone().recipient(),
                     end: somebody.recipient(),

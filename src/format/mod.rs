@@ -6,3 +6,4 @@ pub mod mime;
 pub mod object;
 pub mod sasl;
 pub mod sdp;
+pub mod vcard;

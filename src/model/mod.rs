@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod call;
 pub mod change;
 pub mod component;
+pub mod contact;
 pub mod credential;
 pub mod draft;
 pub mod fault;

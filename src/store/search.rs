@@ -20,7 +20,7 @@ use std::ops::{Bound, ControlFlow};
 pub use super::postings::MESSAGES;
 
 /// The version of what is indexed and how. Raised when either changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Postings of a segment: past it the segment ends early, so that building one takes bounded memory.
 const MOST_POSTINGS: usize = 4_000_000;
 

@@ -50,6 +50,10 @@ pub fn header_terms(raw: &[u8]) -> Option<Vec<u32>> {
             return None;
         }
         both_ways(field).iter().for_each(|text| add(&mut all, text));
+        if field.name.eq_ignore_ascii_case("X-Telnum") {
+            // Telephone numbers are looked for by their digits, however they are written.
+            header::text(field.value).split(',').for_each(|number| add(&mut all, &number.replace(|c: char| !c.is_ascii_digit(), "")));
+        }
         let name = field.name.to_ascii_lowercase();
         if !names.contains(&name) {
             // What lists show of a field can join several of them, or names without their addresses.

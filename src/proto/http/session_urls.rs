@@ -5,6 +5,8 @@
 //! its cookie, where the session is tied to them. IDs are secrets and are never logged.
 //! Spec: XIMSS, "HTTP Access".
 
+use super::export::{self, ExportUrl};
+use super::profile::{self, ProfileUrl};
 use super::server::Web;
 use super::{download, part, refusal, upload};
 use crate::domain::sessions::{End, Reach};
@@ -34,6 +36,10 @@ pub enum What {
     Upload(String),
     /// A file of the "uploaded file set" that is fetched.
     Uploaded(String),
+    /// All of something that is open.
+    Export(ExportUrl),
+    /// The profile of the account.
+    Profile(ProfileUrl),
     /// The end of the session.
     Kill,
     /// Nothing that there is.
@@ -85,6 +91,8 @@ pub fn read(path: &str) -> Option<SessionUrl> {
         "MIME" => part_url(&rest).map(What::Mime),
         "UPLOAD" => rest_as_one().map(What::Upload),
         "DOWNLOAD" => rest_as_one().and_then(|name| name.strip_prefix("$UPLOAD$/").map(str::to_owned)).map(What::Uploaded),
+        "EXPORT" => export_url(&rest).map(What::Export),
+        "PROFILE" => Some(What::Profile(ProfileUrl::read(&rest.iter().map(|segment| decoded(segment)).collect::<Vec<_>>()))),
         "KILL" => Some(What::Kill),
         _ => None,
     };
@@ -105,6 +113,16 @@ fn part_url(segments: &[&str]) -> Option<PartUrl> {
         Suffix::Related => Form::Related(rest.next()?),
     };
     Some(PartUrl { folder: decoded(&folder.join("/")), uid, part_id, form, file_name: rest.next() })
+}
+
+/// `name/filename`. A name may hold slashes: the last segment is the file's.
+fn export_url(segments: &[&str]) -> Option<ExportUrl> {
+    let (file_name, name) = match segments {
+        [] => return None,
+        [name] => (None, decoded(name)),
+        [name @ .., file_name] => (Some(decoded(file_name)), decoded(&name.join("/"))),
+    };
+    (!name.is_empty()).then(|| ExportUrl { name, file_name: file_name.filter(|name| !name.is_empty()) })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +175,9 @@ pub async fn serve(request: HttpRequest, payload: web::Payload, web: web::Data<W
     let answered = match url.what {
         What::Mime(part) if reads.contains(method) => part::serve(&request, &web, &reach, part).await,
         What::Uploaded(id) if reads.contains(method) => download::uploaded(&request, &reach, id).await,
-        What::Mime(_) | What::Uploaded(_) => return refusal::method("GET, HEAD"),
+        What::Export(url) if reads.contains(method) => export::serve(&request, &web, &reach, url).await,
+        What::Profile(url) if reads.contains(method) => profile::serve(&request, &web, &reach, url).await,
+        What::Mime(_) | What::Uploaded(_) | What::Export(_) | What::Profile(_) => return refusal::method("GET, HEAD"),
         What::Upload(id) if [Method::POST, Method::PUT].contains(method) => {
             return upload::serve(&request, payload, &web, &reach, id).await;
         }
@@ -214,7 +234,15 @@ mod tests {
         assert_eq!(what("/session/x/download/$UPLOAD$/a/b"), Some(What::Uploaded("a/b".into())));
         assert_eq!(what("/Session/x/DOWNLOAD/%24UPLOAD%24/a"), Some(What::Uploaded("a".into())));
         assert_eq!(what("/Session/x/KILL"), Some(What::Kill));
+        let export =
+            |name: &str, file_name: Option<&str>| Some(What::Export(ExportUrl { name: name.into(), file_name: file_name.map(Into::into) }));
+        assert_eq!(what("/Session/x/Export/My%20people/a.vcf"), export("My people", Some("a.vcf")));
+        assert_eq!(what("/Session/x/export/a/b/c.vcf"), export("a/b", Some("c.vcf")));
+        assert_eq!(what("/Session/x/Export/a"), export("a", None));
+        assert_eq!(what("/Session/x/PROFILE"), Some(What::Profile(ProfileUrl { property: None, file_name: None })));
         for unknown in [
+            "/Export",
+            "/Export/",
             "",
             "/",
             "/UPLOAD",

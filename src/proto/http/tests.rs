@@ -4,7 +4,7 @@ use super::server::{Guests, Listeners, Web, WebServer, WebSettings, common_heade
 use crate::domain::access::Caller;
 use crate::domain::accounts;
 use crate::domain::house::{ClearText, House, Settings};
-use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload, Guard, Kind, Reach, Registration};
+use crate::domain::sessions::{AddUpload, End, FindMessage, FindOpen, FindUpload, Guard, Kind, Opened, Reach, Registration};
 use crate::domain::uploads::{Upload, Uploads};
 use crate::format::mime::header::header_length;
 use crate::model::fault::{Fault, Outcome};
@@ -44,6 +44,12 @@ impl Handler<FindMessage> for Somebody {
             return Err(Fault::state("no open folder with this name"));
         }
         self.messages.get(&asked.uid).copied().ok_or_else(Fault::no_message)
+    }
+}
+impl Handler<FindOpen> for Somebody {
+    type Result = Outcome<Opened>;
+    fn handle(&mut self, _: FindOpen, _: &mut Self::Context) -> Self::Result {
+        Err(Fault::state("no open folder with this name"))
     }
 }
 impl Handler<AddUpload> for Somebody {
@@ -101,6 +107,7 @@ async fn scene(mails: Vec<Vec<u8>>) -> Scene {
         guard: Guard::default(),
         front: Arc::new(()),
         find_message: somebody.clone().recipient(),
+        find_open: somebody.clone().recipient(),
         add_upload: somebody.clone().recipient(),
         find_upload: somebody.clone().recipient(),
         end: somebody.clone().recipient(),

@@ -15,7 +15,7 @@ use crate::domain::calendar::view as calendar;
 use crate::domain::folder::{FolderModified, Show};
 use crate::domain::house::House;
 use crate::domain::messages;
-use crate::domain::sessions::{AddUpload, End, FindMessage, FindUpload};
+use crate::domain::sessions::{AddUpload, End, FindMessage, FindOpen, FindUpload, Opened};
 use crate::domain::signals::SignalsWaiting;
 use crate::domain::uploads::Upload;
 use crate::domain::watch::{AccountChanged, News};
@@ -378,6 +378,18 @@ impl Handler<FindMessage> for Session {
                     blob.unwrap_or_else(|| named.and_then(|()| Err(Fault::no_message())))
                 })
                 .await
+        })
+    }
+}
+
+impl Handler<FindOpen> for Session {
+    type Result = actix::ResponseFuture<Outcome<Opened>>;
+    fn handle(&mut self, FindOpen { name }: FindOpen, _: &mut Self::Context) -> Self::Result {
+        self.last_request = Instant::now();
+        let desk = self.desk.clone();
+        Box::pin(async move {
+            let shown = desk.folders.find(&name)?.send(Show).await.map_err(|_| Fault::closed())?;
+            Ok(Opened::Folder { mailbox: shown.mailbox, uids: shown.entries.iter().map(|entry| entry.uid).collect() })
         })
     }
 }

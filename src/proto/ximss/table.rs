@@ -16,6 +16,7 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Message Operations: reading and composing", ops::messages::OPS),
     ("Message Operations: sending", ops::sending::OPS),
     ("Account Management", ops::accounts::OPS),
+    ("Contacts Operations", ops::contacts::OPS),
     ("Calendar Operations", ops::calendars::OPS),
     ("Signaling: binding", ops::signaling::OPS),
     ("Signaling: calls", ops::calls::OPS),

@@ -54,6 +54,7 @@ impl Client {
                 guard: Guard::default(),
                 front: entrance.clone(),
                 find_message: session.clone().recipient(),
+                find_open: session.clone().recipient(),
                 add_upload: session.clone().recipient(),
                 find_upload: session.clone().recipient(),
                 end: session.recipient(),

@@ -4,6 +4,7 @@
 //! In (`draft`): names and structured values with line breaks or other controls are refused, so that nothing a client
 //! sends can break out of the header field it is meant for.
 
+use super::objects;
 use crate::format::mime::header::priority_name;
 use crate::model::draft::{CopySource, Draft, DraftDisposition, DraftPart, Source};
 use crate::model::fault::{Fault, Outcome};
@@ -57,7 +58,11 @@ pub fn part(part: &Part, zone: &Zone) -> Element {
     }
     match &part.content {
         Content::Omitted => element,
-        Content::Text(text) => element.text(text.as_str()),
+        Content::Text(text) => match objects::shown(&part.kind, &part.subtype, text) {
+            None => element.text(text.as_str()),
+            Some(Ok(inside)) => element.children(inside),
+            Some(Err(fault)) => element.with("parserError", fault.number),
+        },
         Content::Parts(parts) => element.children(parts.iter().map(|inner| self::part(inner, zone))),
         Content::Mail(mail) => element.child(email(mail, zone)),
         Content::Report(report) => element.child(self::report(report)),
@@ -268,9 +273,15 @@ fn source(element: &Element, kind: Option<&str>, subtype: Option<&str>, depth: u
     if let Some(report) = named("MIMEReport") {
         return Ok(Source::Report(draft_report(report, 0)?));
     }
+    let inside: Vec<&Element> = element.elements().collect();
+    if !inside.is_empty()
+        && let Some(text) = objects::composed(kind.unwrap_or("text"), subtype.unwrap_or_default(), &inside)
+    {
+        return Ok(Source::Text { text: text?.replace("\r\n", "\n"), flowed: false });
+    }
     if let Some(document) = first {
         let is_xml = subtype.is_some_and(|s| s == "xml" || s.ends_with("+xml"));
-        if is_xml || document.name.eq_ignore_ascii_case("iCalendar") || document.name.eq_ignore_ascii_case("vCard") {
+        if is_xml || document.name.eq_ignore_ascii_case("iCalendar") {
             let xml = String::from_utf8(to_bytes(document)).map_err(|_| Fault::incorrect("MIME"))?;
             return Ok(Source::Xml(xml));
         }

@@ -187,6 +187,7 @@ async fn begin_session(cx: &Cx, verified: Verified, version: (u32, u32)) -> Outc
         guard: Guard::default(),
         front: entrance.clone(),
         find_message: session.clone().recipient(),
+        find_open: session.clone().recipient(),
         add_upload: session.clone().recipient(),
         find_upload: session.clone().recipient(),
         end: session.recipient(),

@@ -1,23 +1,18 @@
 //! Reading and composing messages. Spec: XIMSS, "Message Operations". Sending is in `sending`.
 
+use super::filing::Storing;
 use super::folders::shown;
-use crate::domain::access::Caller;
 use crate::domain::compose::{self, Finish, Materials};
 use crate::domain::delivery::Prepared;
-use crate::domain::messages::{self, Replace};
+use crate::domain::messages;
 use crate::format::mime::read::{self, Show, Shown};
 use crate::format::mime::reply::{self, ReplySettings};
 use crate::format::mime::structure::{self, Limits};
 use crate::model::draft::Draft;
 use crate::model::fault::{Fault, Outcome};
-use crate::model::flags::FlagChange;
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::mail::MailAddress;
-use crate::model::names::MailboxPath;
-use crate::model::rights::Rights;
-use crate::model::time::Timestamp;
 use crate::model::value::Dictionary;
-use crate::proto::ximss::form::attributes::{ClientName, MailboxClass, ReportUids};
 use crate::proto::ximss::form::messages::{FOLDER, UID};
 use crate::proto::ximss::form::{mail, value};
 use crate::proto::ximss::request::{Cx, Op, Request};
@@ -181,144 +176,26 @@ pub(super) async fn composed<T: Send + 'static>(
     cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish).map(then)).await
 }
 
-const TARGET: Attr<MailboxPath> = Attr::new("targetMailbox", "the mailbox, where no folder is named");
-const TO_FOLDER: Attr<ClientName> = Attr::new("folder", "the open folder");
-const CLASS: Attr<MailboxClass> = Attr::new("mailboxClass", "make the target mailbox if it is not there, with this class");
-const FLAGS: Attr<FlagChange> = Attr::new("flags", "flags of the new message");
-const INTERNAL_DATE: Attr<Timestamp> = Attr::new("internalDate", "its internal date; without it: now");
-const REPLACES: Attr<Uid> = Attr::new("replacesUID", "the message it takes the place of");
-const REPLACE_MODE: Attr<ReplaceMode> = Attr::new("replaceMode", "checkOld, copyOrigUID or origUID: how that message is found");
-const REPORT: Attr<ReportUids> = Attr::new("report", "uid: send the UID of the new message");
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ReplaceMode {
-    CheckOld,
-    CopyOriginal,
-    ByOriginal,
-}
-
-impl FromAttr for ReplaceMode {
-    const KIND: &'static str = "checkOld, copyOrigUID or origUID";
-    const SAMPLE: &'static str = "checkOld";
-    fn from_attr(text: &str) -> Option<Self> {
-        match text.trim() {
-            t if t.eq_ignore_ascii_case("checkOld") => Some(Self::CheckOld),
-            t if t.eq_ignore_ascii_case("copyOrigUID") => Some(Self::CopyOriginal),
-            t if t.eq_ignore_ascii_case("origUID") => Some(Self::ByOriginal),
-            _ => None,
-        }
-    }
-}
-
-/// Where a composed message is stored, and how.
-pub(super) struct Filing {
-    path: MailboxPath,
-    class: Option<String>,
-    flags: FlagChange,
-    internal: Option<Timestamp>,
-}
-
-impl Filing {
-    pub(super) const ARGS: [Arg; 4] = [TARGET.optional(), CLASS.optional(), FLAGS.optional(), INTERNAL_DATE.optional()];
-
-    /// Reads the attributes; None where no target mailbox is named.
-    pub(super) fn read(element: &Element) -> Outcome<Option<Self>> {
-        let Some(path) = TARGET.get(element)? else { return Ok(None) };
-        let flags = FLAGS.get(element)?.unwrap_or_default();
-        Ok(Some(Self { path, class: CLASS.get(element)?.map(|c| c.0), flags, internal: INTERNAL_DATE.get(element)? }))
-    }
-
-    /// Stores a message; one step of a larger transaction.
-    pub(super) fn store(&self, tx: &crate::store::WriteTx, caller: &Caller, prepared: &Prepared, now: Timestamp) -> Outcome<Uid> {
-        let reached = messages::target(tx, caller, &self.path, self.class.as_deref(), now)?;
-        let new = |blob| prepared.message(blob, self.flags.set, self.internal.unwrap_or(now));
-        messages::append(tx, &reached, &|tx| Ok(new(prepared.store(tx)?)), prepared.size(), None)
-    }
-}
-
-enum Place {
-    /// Neither a folder nor a mailbox was named.
-    Nowhere,
-    Folder(String, Option<Replace>),
-    Mailbox(Filing),
-}
-
 struct Append {
-    place: Place,
-    flags: FlagChange,
-    internal: Option<Timestamp>,
-    report: bool,
-    named: (&'static str, String),
+    storing: Storing,
     draft: Draft,
 }
 
 impl Request for Append {
     const NAME: &'static str = "messageAppend";
     const DOC: &'static str = "Composes a message and stores it in a folder or a mailbox.";
-    const ARGS: &'static [Arg] = &[
-        TO_FOLDER.optional(),
-        TARGET.optional(),
-        CLASS.optional(),
-        FLAGS.optional(),
-        INTERNAL_DATE.optional(),
-        REPLACES.optional(),
-        REPLACE_MODE.optional(),
-        REPORT.optional(),
-    ];
+    const ARGS: &'static [Arg] = Storing::ARGS;
     const SAMPLE_BODY: &'static str = "<EMail><Subject>x</Subject></EMail>";
 
     fn read(element: &Element) -> Outcome<Self> {
-        let replaces = REPLACES.get(element)?.or(element.get("replaceUID").and_then(Uid::from_attr));
-        let replace = replaces.zip(Some(REPLACE_MODE.get(element)?)).map(|(uid, mode)| match mode {
-            None => Replace::IfThere(uid),
-            Some(ReplaceMode::CheckOld) => Replace::CheckOld(uid),
-            Some(ReplaceMode::CopyOriginal) => Replace::CopyOriginal(uid),
-            Some(ReplaceMode::ByOriginal) => Replace::ByOriginal(uid),
-        });
-        let (place, named) = match TO_FOLDER.get(element)? {
-            Some(ClientName(folder)) => (Place::Folder(folder.clone(), replace), ("folder", folder)),
-            None => {
-                let place = Filing::read(element)?.map_or(Place::Nowhere, Place::Mailbox);
-                (place, ("targetMailbox", element.get("targetMailbox").unwrap_or_default().to_owned()))
-            }
-        };
-        Ok(Self {
-            place,
-            flags: FLAGS.get(element)?.unwrap_or_default(),
-            internal: INTERNAL_DATE.get(element)?,
-            report: REPORT.get(element)?.is_some(),
-            named,
-            draft: draft(element)?,
-        })
+        Ok(Self { storing: Storing::read(element)?, draft: draft(element)? })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let caller = cx.caller()?;
-        let folder: Option<MailboxId> = match &self.place {
-            Place::Folder(name, _) => Some(shown(&cx, name).await?.mailbox),
-            Place::Mailbox(_) => None,
-            Place::Nowhere => return Err(Fault::missing("targetMailbox")),
-        };
-        let prepared = composed(&cx, self.draft, false, Prepared::of).await?;
-        let (place, flags, internal) = (self.place, self.flags.set, self.internal);
-        let uid = cx
-            .write(move |tx| {
-                let now = Timestamp::now();
-                match (&place, folder) {
-                    (Place::Folder(_, replace), Some(mailbox)) => {
-                        let reached = messages::folder_mailbox(tx, &caller, mailbox, Rights::INSERT)?;
-                        let new = |tx: &crate::store::WriteTx| Ok(prepared.message(prepared.store(tx)?, flags, internal.unwrap_or(now)));
-                        messages::append(tx, &reached, &new, prepared.size(), *replace)
-                    }
-                    (Place::Mailbox(filing), _) => filing.store(tx, &caller, &prepared, now),
-                    (Place::Folder(..) | Place::Nowhere, _) => Err(Fault::internal()),
-                }
-            })
-            .await?;
-        if self.report {
-            cx.send(Element::new("messageAdded").with(self.named.0, self.named.1).with("UID", uid)).await?;
-        }
-        Ok(())
+        let Self { storing, draft } = self;
+        let place = storing.place(&cx).await?;
+        let prepared = composed(&cx, draft, false, Prepared::of).await?;
+        storing.store(&cx, place, prepared).await
     }
 }
 

@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod calendars;
 pub mod call_updates;
 pub mod calls;
+pub mod contacts;
+mod filing;
 pub mod folders;
 pub mod im;
 pub mod login;

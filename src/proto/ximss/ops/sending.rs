@@ -1,7 +1,8 @@
 //! Sending messages. Spec: XIMSS, "Message Operations" (messageSubmit, messageRedirect, messageForward, messageConfirm).
 
+use super::filing::Filing;
 use super::folders::shown;
-use super::messages::{Filing, composed, draft, own_address};
+use super::messages::{composed, draft, own_address};
 use crate::domain::delivery::{self, Posting, Prepared};
 use crate::domain::messages;
 use crate::format::mime::report::{self, Disposition, Redirection};
