@@ -5,6 +5,7 @@ use super::iq::PendingRequests;
 use super::presence::Presences;
 use super::sessions::Sessions;
 use super::signals::Bindings;
+use super::tasks::Tasks;
 use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::model::limits::Limits;
@@ -53,6 +54,8 @@ pub struct House {
     pub signals: Bindings,
     /// What the accounts are doing, as their clients say.
     pub presences: Presences,
+    /// The tasks that run.
+    pub tasks: Tasks,
     /// Requests between them that wait for an answer.
     pub requests: PendingRequests,
     /// The thread for deriving keys: passwords are slow on purpose.
@@ -77,6 +80,7 @@ impl House {
             sessions: Sessions::default(),
             signals: Bindings::default(),
             presences: Presences::default(),
+            tasks: Tasks::default(),
             requests: PendingRequests::default(),
             keys: Workers::start_with_rest("keys", 1, 256, crate::format::sasl::argon2id::let_go)?,
             turns: Turns::default(),

@@ -33,6 +33,7 @@ pub mod settings;
 pub mod signals;
 pub mod skins;
 pub mod sweeper;
+pub mod tasks;
 pub mod tell;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -23,6 +23,7 @@ pub mod roster;
 pub mod rule;
 pub mod sdp;
 pub mod signal;
+pub mod task;
 pub mod time;
 pub mod value;
 pub mod viewer;

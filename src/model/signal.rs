@@ -7,6 +7,7 @@ use super::call::{CallEvent, LegName};
 use super::fault::Fault;
 use super::im::{ImFailure, InstantMessage, Iq};
 use super::presence::PresenceNews;
+use super::task::TaskEvent;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -86,6 +87,8 @@ pub enum Signal {
     Iq(Iq),
     /// What somebody is doing.
     Presence(PresenceNews),
+    /// A task tells something.
+    Task(TaskEvent),
     /// Something about a call.
     Call(LegName, CallEvent),
     /// How far the call is that the server makes for this session; empty at its end.
@@ -100,6 +103,7 @@ impl Signal {
             Self::ImFailed(_) => 128,
             Self::Iq(iq) => iq.body.0.len(),
             Self::Presence(_) => 256,
+            Self::Task(_) => 1_024,
             Self::Call(_, event) => event.weight(),
             Self::CallReport(text) => text.len(),
         }

@@ -4,6 +4,7 @@ use super::departed;
 use super::engine::{Direction, Read};
 use super::files;
 use super::keys::{self, Key};
+use super::meetings;
 use super::offline;
 use super::records;
 use super::roster;
@@ -248,6 +249,7 @@ pub fn remove(tx: &WriteTx, id: AccountId) -> Outcome<()> {
     tx.delete_range(ALERTS, keys::within(&prefix, &end))?;
     offline::forget(tx, id)?;
     roster::forget(tx, id)?;
+    meetings::forget(tx, id)?;
     files::forget(tx, id)?;
     tx.publish(Change { account: id, modseq: ModSeq(state.modseq.0 + 1), what: What::Account });
     Ok(())

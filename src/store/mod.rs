@@ -19,6 +19,7 @@ pub mod files;
 pub mod keys;
 pub mod ledger;
 pub mod mailboxes;
+pub mod meetings;
 pub mod messages;
 pub mod migrate;
 pub mod offline;

@@ -84,6 +84,8 @@ pub const CALENDAR_UIDS: Table = Table("calendar_uids");
 pub const ROSTER: Table = Table("roster");
 /// `account group` -> nothing: the groups of an account's roster.
 pub const ROSTER_GROUPS: Table = Table("roster_groups");
+/// `account set 0 name` -> meeting.
+pub const MEETINGS: Table = Table("meetings");
 
 /// All of them, made when a store is made.
 pub const ALL: &[Table] = &[
@@ -122,4 +124,5 @@ pub const ALL: &[Table] = &[
     OFFLINE_IMS,
     ROSTER,
     ROSTER_GROUPS,
+    MEETINGS,
 ];

@@ -12,13 +12,16 @@ use crate::domain::im::Conversations;
 use crate::domain::pace::Pace;
 use crate::domain::presence::{self, PresenceSource};
 use crate::domain::signals::{Applicant, Bindings, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
+use crate::domain::tasks::Entry;
 use crate::domain::tell::tell;
 use crate::model::call::LegName;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::presence::{Detail, Presence};
 use crate::model::signal::{ClientId, Signal};
+use crate::model::task::TaskId;
 use crate::model::time::Timestamp;
+use crate::model::value::Value;
 use crate::xml::Element;
 use actix::{Addr, Recipient};
 use std::cell::RefCell;
@@ -32,6 +35,8 @@ const MESSAGES: (u32, u32) = (1_000, 3_000);
 const CALLS: (u32, u32) = (100, 200);
 /// The most others that a session sends its presence to alone.
 const MOST_DIRECTED: usize = 64;
+/// The most tasks that a session has names for.
+const MOST_TASK_NAMES: usize = 256;
 /// The most calls that a session has at a time, those included that it has not released.
 const MOST_CALLS: usize = 64;
 
@@ -51,6 +56,15 @@ pub struct Signaling {
     /// To whom presence was sent alone: they hear of its end.
     directed: RefCell<Vec<(AccountAddress, Option<ClientId>)>>,
     leave: RefCell<Option<(Arc<House>, AccountAddress)>>,
+    tasks: RefCell<TaskNames>,
+}
+
+/// The session as a task, and its names for others.
+#[derive(Default)]
+struct TaskNames {
+    own: Option<Entry>,
+    names: Vec<(String, TaskId)>,
+    last: u64,
 }
 
 impl Signaling {
@@ -67,6 +81,7 @@ impl Signaling {
             presence: RefCell::default(),
             directed: RefCell::default(),
             leave: RefCell::default(),
+            tasks: RefCell::default(),
         }
     }
 
@@ -116,6 +131,47 @@ impl Signaling {
             *self.leave.borrow_mut() = Some((house.clone(), owner.address.clone()));
         }
         presence::direct(house, (&owner.address, self.client()), &to, client.as_ref(), presence);
+    }
+
+    /// The session as a task that others can tell events.
+    pub fn own_task(&self, house: &House, owner: &Caller) -> Outcome<TaskId> {
+        let mut tasks = self.tasks.borrow_mut();
+        if let Some(own) = &tasks.own {
+            return Ok(own.id());
+        }
+        let entry = house.tasks.enter_session(owner.account, self.inbox.clone())?;
+        let id = entry.id();
+        tasks.own = Some(entry);
+        Ok(id)
+    }
+
+    /// The session's name for a task; a new one gets one. Bounded: the oldest goes first.
+    pub fn task_reference(&self, task: TaskId) -> String {
+        let tasks = &mut *self.tasks.borrow_mut();
+        if let Some((name, _)) = tasks.names.iter().find(|(_, known)| *known == task) {
+            return name.clone();
+        }
+        if tasks.names.len() >= MOST_TASK_NAMES {
+            tasks.names.remove(0);
+        }
+        tasks.last += 1;
+        let name = format!("t{}", tasks.last);
+        tasks.names.push((name.clone(), task));
+        name
+    }
+
+    /// The task of a name.
+    pub fn task(&self, name: &str) -> Outcome<TaskId> {
+        let tasks = self.tasks.borrow();
+        let found = tasks.names.iter().find(|(known, _)| known == name).map(|(_, task)| *task);
+        found.ok_or_else(|| Fault::state("task does not exist"))
+    }
+
+    /// Releases a name.
+    pub fn close_task(&self, name: &str) -> Outcome<()> {
+        self.task(name)?;
+        self.tasks.borrow_mut().names.retain(|(known, _)| known != name);
+        Ok(())
     }
 
     /// One message more may be sent now.
@@ -215,6 +271,11 @@ impl Signaling {
             Signal::Im(message) => {
                 self.conversations.borrow_mut().heard(message);
                 form::im::read_im(message, self.wants.borrow().extended_im)
+            }
+            Signal::Task(event) => {
+                let from = event.from.map(|task| self.task_reference(task));
+                let message = Element::new("taskEvent").with_some("taskRef", from).with("eventName", &event.name);
+                if event.parameter == Value::Null { message } else { form::value::with_value(message, &event.parameter) }
             }
             Signal::ImFailed(failure) => form::im::error_im(failure),
             Signal::Presence(news) => {

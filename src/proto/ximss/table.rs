@@ -25,6 +25,7 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Roster and Presence", ops::roster::OPS),
     ("XMPP-style requests", ops::im::REQUESTS),
     ("Preferences", ops::preferences::OPS),
+    ("Real-Time Application Management", ops::tasks::OPS),
 ];
 
 /// Every operation with the name of its family.

@@ -21,3 +21,4 @@ pub mod sets;
 pub mod signaling;
 mod skins;
 mod status;
+pub mod tasks;

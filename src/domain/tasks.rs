@@ -1,0 +1,141 @@
+//! `Tasks`: what runs beside the sessions of this server and is told events: applications, and the sessions themselves,
+//! which are tasks to each other.
+//!
+//! Whoever tells an event never waits: a task that has too much to do already does not hear it, one that has ended is
+//! said not to be there. Meetings name a task so that others find it; which task that is, is known in memory only.
+//! Spec: XIMSS, "Real-Time Application Management".
+
+pub mod meetings;
+pub mod programs;
+pub mod task;
+
+use super::signals::Inbox;
+use super::tell::tell;
+use crate::model::fault::{Fault, Outcome};
+use crate::model::ids::AccountId;
+use crate::model::signal::Signal;
+use crate::model::task::{TaskEvent, TaskId};
+use actix::Addr;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use task::{Happens, Task};
+
+/// The most tasks that an account runs at a time, its sessions not counted.
+pub const MOST_TASKS: usize = 20;
+/// The most events that wait for a task.
+pub const MOST_WAITING: usize = 256;
+
+/// Where events for a task go.
+#[derive(Clone)]
+enum Ear {
+    /// To an application, with how many wait there already.
+    Task(Addr<Task>, Arc<AtomicUsize>),
+    /// To a session.
+    Session(Inbox),
+}
+
+struct Running {
+    owner: AccountId,
+    ear: Ear,
+}
+
+/// A meeting by the account it belongs to, its set and its name.
+pub type MeetingKey = (AccountId, String, String);
+
+#[derive(Default)]
+struct Known {
+    running: HashMap<TaskId, Running>,
+    meetings: HashMap<MeetingKey, TaskId>,
+    last: u64,
+}
+
+/// The tasks that run. Cloning gives another handle.
+#[derive(Clone, Default)]
+pub struct Tasks(Arc<Mutex<Known>>);
+
+/// A task's entry; when it is dropped the task is not there any more, and its meetings have none.
+pub struct Entry {
+    id: TaskId,
+    tasks: Tasks,
+}
+
+impl Entry {
+    /// The task.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.tasks.with(|known| {
+            known.running.remove(&self.id);
+            known.meetings.retain(|_, task| *task != self.id);
+        });
+    }
+}
+
+impl Tasks {
+    fn with<T>(&self, f: impl FnOnce(&mut Known) -> T) -> T {
+        // A panic while the lock was held cannot leave the maps half changed.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn enter(&self, owner: AccountId, ear: Ear) -> Outcome<Entry> {
+        let id = self.with(|known| {
+            let counts = |running: &&Running| running.owner == owner && matches!(running.ear, Ear::Task(..));
+            if matches!(ear, Ear::Task(..)) && known.running.values().filter(counts).count() >= MOST_TASKS {
+                return Err(Fault::quota("too many tasks"));
+            }
+            known.last += 1;
+            let id = TaskId(known.last);
+            known.running.insert(id, Running { owner, ear });
+            Ok(id)
+        })?;
+        Ok(Entry { id, tasks: self.clone() })
+    }
+
+    /// A session becomes a task.
+    pub fn enter_session(&self, owner: AccountId, inbox: Inbox) -> Outcome<Entry> {
+        self.enter(owner, Ear::Session(inbox))
+    }
+
+    /// Tells a task an event. Refused where it has ended; one that has too much to do does not hear it.
+    pub fn tell(&self, to: TaskId, event: TaskEvent) -> Outcome<()> {
+        let ear = self.with(|known| known.running.get(&to).map(|running| running.ear.clone()));
+        match ear.ok_or_else(|| Fault::state("task does not exist"))? {
+            Ear::Session(inbox) => inbox.push(Signal::Task(event)).map_err(|_| Fault::state("task does not exist")),
+            Ear::Task(task, waiting) => {
+                if waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+                    waiting.fetch_sub(1, Ordering::Relaxed);
+                    tracing::info!(task = to.0, "a task does not keep up; an event for it is dropped");
+                } else {
+                    tell(&task, Happens(event));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The task that has activated a meeting.
+    pub fn active(&self, meeting: &MeetingKey) -> Option<TaskId> {
+        self.with(|known| known.meetings.get(meeting).copied())
+    }
+
+    /// A task activates a meeting; refused where another one has.
+    pub fn activate(&self, meeting: MeetingKey, task: TaskId) -> Outcome<()> {
+        self.with(|known| match known.meetings.get(&meeting) {
+            Some(other) if *other != task => Err(Fault::state("meeting is active already")),
+            _ => {
+                known.meetings.insert(meeting, task);
+                Ok(())
+            }
+        })
+    }
+
+    /// A meeting has no task any more.
+    pub fn deactivate(&self, meeting: &MeetingKey) {
+        self.with(|known| known.meetings.remove(meeting));
+    }
+}
