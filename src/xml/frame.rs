@@ -3,6 +3,7 @@
 //! Spec: XIMSS, "Protocol and Message Syntax": each message is a text that ends with a binary zero.
 
 use bytes::{Buf, BytesMut};
+use memchr::memchr;
 
 /// What came of the bytes so far.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Framer {
     /// Takes the next message out of `buffer`. Call until `Incomplete`, then add bytes to the buffer.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Framed {
         let fresh = buffer.get(self.seen..).unwrap_or_default();
-        match fresh.iter().position(|b| *b == 0) {
+        match memchr(0, fresh) {
             Some(at) => {
                 let length = self.seen + at;
                 self.seen = 0;

@@ -18,6 +18,7 @@ use mail_builder::headers::Header;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::text::Text;
+use memchr::memchr2;
 
 /// A file to be attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,19 @@ struct Building<'a> {
     settings: &'a Settings,
     boundaries: u32,
     out: Vec<u8>,
+}
+
+/// A text with the line ends of mail, and whether one of its lines is longer than mail allows (RFC 5322 2.1.1).
+fn with_crlf(text: &str) -> (String, bool) {
+    let (mut out, mut rest, mut long) = (String::with_capacity(text.len() + text.len() / 32 + 2), text, false);
+    while let Some((line, after)) = memchr2(b'\r', b'\n', rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
+        long |= line.len() > 998;
+        out.push_str(line);
+        out.push_str("\r\n");
+        rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix(['\r', '\n'])).unwrap_or_default();
+    }
+    out.push_str(rest);
+    (out, long || rest.len() > 998)
 }
 
 /// Line breaks and other controls become blanks.
@@ -294,8 +308,7 @@ impl Building<'_> {
     }
 
     fn text(&mut self, part: &DraftPart, default: (&str, &str), format: Option<(String, String)>, text: &str) -> Outcome<()> {
-        let crlf = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
-        let long = crlf.split("\r\n").any(|line| line.len() > 998);
+        let (crlf, long) = with_crlf(text);
         let encoding = match (long || crlf.contains('\0'), crlf.is_ascii()) {
             (true, _) => "quoted-printable",
             (false, true) => "7bit",
@@ -400,4 +413,23 @@ fn report_text(report: &Report) -> String {
         text.push_str(&group(inner));
     });
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lines_end_as_those_of_mail(text in "[a\r\n\u{e4}]{0,40}", long in 990usize..1_010) {
+            let (crlf, is_long) = with_crlf(&text);
+            prop_assert_eq!(&crlf, &text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n"));
+            prop_assert!(!is_long);
+            let line = "x".repeat(long);
+            for text in [format!("{text}\n{line}"), format!("{line}\r{text}"), format!("{text}\r\n{line}\n{text}")] {
+                prop_assert_eq!(with_crlf(&text).1, long > 998);
+            }
+        }
+    }
 }

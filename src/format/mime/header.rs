@@ -8,6 +8,7 @@ use crate::model::time::Timestamp;
 use crate::model::viewer::{ViewerField, ViewerValue};
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Address, HeaderValue};
+use memchr::memchr;
 
 /// A field as it stands in the header: its name, and its value with folding and the final line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct RawField<'a> {
 }
 
 fn line(raw: &[u8]) -> &[u8] {
-    let end = raw.iter().position(|b| *b == b'\n').map_or(raw.len(), |at| at + 1);
+    let end = memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
     raw.get(..end).unwrap_or_default()
 }
 
@@ -260,7 +261,7 @@ fn has_media(raw: &[u8]) -> bool {
                 return true;
             }
         }
-        match rest.iter().position(|b| *b == b'\n') {
+        match memchr(b'\n', rest) {
             Some(at) => rest = rest.get(at + 1..).unwrap_or_default(),
             None => return false,
         }

@@ -12,6 +12,7 @@ use crate::model::fault::{Fault, Outcome};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use memchr::memchr;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -196,7 +197,7 @@ fn split(body: &[u8], boundary: &[u8], most: usize) -> Vec<Range<usize>> {
     }
     while at < body.len() && out.len() < most {
         let rest = body.get(at..).unwrap_or_default();
-        let end = rest.iter().position(|b| *b == b'\n').map_or(body.len(), |i| at + i + 1);
+        let end = memchr(b'\n', rest).map_or(body.len(), |i| at + i + 1);
         let line = body.get(at..end).unwrap_or_default().trim_ascii_end();
         let after = line.strip_prefix(b"--").and_then(|l| l.strip_prefix(boundary));
         if let Some(after @ (b"" | b"--")) = after {
