@@ -136,6 +136,35 @@ impl Store {
         answered.await.map_err(|_| Fault::closed())?
     }
 
+    /// Prepares on a reading thread, as `read` does, and changes the store with what was prepared, as `write` does, without
+    /// coming back to the caller in between.
+    pub async fn prepare_and_write<P, T, F>(&self, prepare: impl FnOnce(&dyn Read) -> Outcome<P> + Send + 'static, mut job: F) -> Outcome<T>
+    where
+        P: Send + 'static,
+        T: Send + 'static,
+        F: FnMut(&WriteTx, &P) -> Outcome<T> + Send + 'static,
+    {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| Fault::closed())?;
+        let (answer, answered) = oneshot::channel();
+        let (engine, writer) = (self.engine.clone(), self.writer.clone());
+        let preparing = move || {
+            let prepared = engine.snapshot().and_then(|snapshot| prepare(&*snapshot));
+            match prepared {
+                Ok(prepared) => {
+                    let job = move |tx: &WriteTx| job(tx, &prepared);
+                    let request = Request { job, result: None, answer, _place: place };
+                    if let Err(mpsc::SendError(Order::Run(request))) = writer.send(Order::Run(Box::new(request))) {
+                        request.answer(Err(Fault::closed()));
+                    }
+                }
+                // The caller may have gone away; then nobody wants the answer.
+                Err(fault) => drop(answer.send(Err(fault))),
+            }
+        };
+        self.readers.begin(preparing).await?;
+        answered.await.map_err(|_| Fault::internal())?
+    }
+
     /// Where to hear of changes.
     pub fn feed(&self) -> &Feed {
         &self.feed

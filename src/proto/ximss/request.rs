@@ -161,6 +161,20 @@ impl Cx {
     {
         self.house.store.write(job).await
     }
+
+    /// Prepares on a reading thread, then changes the store with what was prepared; on Ok it is on disk.
+    pub async fn prepare_and_write<P, T, F>(
+        &self,
+        prepare: impl FnOnce(&dyn crate::store::Read) -> Outcome<P> + Send + 'static,
+        job: F,
+    ) -> Outcome<T>
+    where
+        P: Send + 'static,
+        T: Send + 'static,
+        F: FnMut(&crate::store::WriteTx, &P) -> Outcome<T> + Send + 'static,
+    {
+        self.house.store.prepare_and_write(prepare, job).await
+    }
 }
 
 /// The body of an element as one trimmed text; refused if it is missing.

@@ -22,6 +22,7 @@ use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -62,8 +63,8 @@ impl Stream {
     /// Appends what has come; 0 at the end.
     async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         poll_fn(|cx| {
-            let mut bytes = [0u8; STEP];
-            let mut buffer = ReadBuf::new(&mut bytes);
+            let mut bytes = [MaybeUninit::uninit(); STEP];
+            let mut buffer = ReadBuf::uninit(&mut bytes);
             ready!(self.poll_read(cx, &mut buffer))?;
             into.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))

@@ -56,12 +56,11 @@ impl Request for Append {
         let Self { storing, card } = self;
         let place = storing.place(&cx).await?;
         let (author, most) = (author(&cx)?, cx.house.settings().limits.mail_size);
-        let work = move || {
+        let prepare = move |_: &dyn crate::store::Read| {
             let raw = contacts::item(card, &author, Timestamp::now())?;
             if raw.len() > most { Err(Fault::quota("message is too large")) } else { Ok(Prepared::of(raw)) }
         };
-        let prepared = cx.store().compute(work).await?;
-        storing.store(&cx, place, prepared).await
+        storing.store(&cx, place, prepare).await
     }
 }
 

@@ -150,11 +150,16 @@ impl Storing {
         }))
     }
 
-    /// Stores the message, and tells its UID where the client wants to know.
-    pub(super) async fn store(self, cx: &Cx, place: Place, prepared: Prepared) -> Outcome<()> {
+    /// Stores the message that `prepare` makes on a reading thread, and tells its UID where the client wants to know.
+    pub(super) async fn store(
+        self,
+        cx: &Cx,
+        place: Place,
+        prepare: impl FnOnce(&dyn crate::store::Read) -> Outcome<Prepared> + Send + 'static,
+    ) -> Outcome<()> {
         let (caller, target, flags, internal) = (cx.caller()?, self.target, self.flags.set, self.internal);
         let uid = cx
-            .write(move |tx| {
+            .prepare_and_write(prepare, move |tx, prepared| {
                 let now = Timestamp::now();
                 match (&target, place.0) {
                     (Target::Folder(_, replace), Some(mailbox)) => {
@@ -162,7 +167,7 @@ impl Storing {
                         let new = |tx: &crate::store::WriteTx| Ok(prepared.message(prepared.store(tx)?, flags, internal.unwrap_or(now)));
                         messages::append(tx, &reached, &new, prepared.size(), *replace)
                     }
-                    (Target::Mailbox(filing), _) => filing.store(tx, &caller, &prepared, now),
+                    (Target::Mailbox(filing), _) => filing.store(tx, &caller, prepared, now),
                     (Target::Folder(..) | Target::Nowhere, _) => Err(Fault::internal()),
                 }
             })

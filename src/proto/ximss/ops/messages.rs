@@ -164,16 +164,15 @@ pub(super) async fn materials(cx: &Cx) -> Outcome<Materials> {
     })
 }
 
-/// Composes a draft on a reading thread, and goes on there with what is to be made of the bytes.
-pub(super) async fn composed<T: Send + 'static>(
+/// The question to the store whose answer is the bytes of a draft.
+pub(super) async fn composition(
     cx: &Cx,
     draft: Draft,
     fill_missing: bool,
-    then: impl FnOnce(Vec<u8>) -> T + Send + 'static,
-) -> Outcome<T> {
+) -> Outcome<impl FnOnce(&dyn crate::store::Read) -> Outcome<Vec<u8>> + Send + use<>> {
     let (materials, preferences) = (materials(cx).await?, (*cx.preferences()).clone());
     let finish = Finish { domain: cx.house.settings().domain.clone(), fill_missing };
-    cx.read(move |tx| compose::compose(tx, &draft, &materials, &preferences, &finish).map(then)).await
+    Ok(move |tx: &dyn crate::store::Read| compose::compose(tx, &draft, &materials, &preferences, &finish))
 }
 
 struct Append {
@@ -194,8 +193,8 @@ impl Request for Append {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let Self { storing, draft } = self;
         let place = storing.place(&cx).await?;
-        let prepared = composed(&cx, draft, false, Prepared::of).await?;
-        storing.store(&cx, place, prepared).await
+        let compose = composition(&cx, draft, false).await?;
+        storing.store(&cx, place, move |tx| compose(tx).map(Prepared::of)).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::filing::Filing;
 use super::folders::shown;
-use super::messages::{composed, draft, own_address};
+use super::messages::{composition, draft, own_address};
 use crate::domain::delivery::{self, Posting, Prepared};
 use crate::domain::messages;
 use crate::format::mime::report::{self, Disposition, Redirection};
@@ -69,19 +69,16 @@ async fn post(cx: &Cx, posting: Posting, copy: Option<Filing>) -> Outcome<()> {
     let (caller, domain) = (cx.caller()?, cx.house.settings().domain.clone());
     let now = Timestamp::now();
     let its_domain = domain.clone();
-    let (posting, delivered, filed) = cx
-        .store()
-        .compute(move || {
-            let filed = copy.map(|filing| (filing, Prepared::of(posting.raw.clone())));
-            let traced = delivery::with_trace(posting.raw.clone(), posting.sender.as_ref(), &its_domain, now);
-            Ok((posting, Prepared::of(traced), filed))
-        })
-        .await?;
-    cx.write(move |tx| {
-        if let Some((filing, prepared)) = &filed {
+    let prepare = move |_: &dyn crate::store::Read| {
+        let filed = copy.map(|filing| (filing, Prepared::of(posting.raw.clone())));
+        let traced = delivery::with_trace(posting.raw.clone(), posting.sender.as_ref(), &its_domain, now);
+        Ok((posting, Prepared::of(traced), filed))
+    };
+    cx.prepare_and_write(prepare, move |tx, (posting, delivered, filed)| {
+        if let Some((filing, prepared)) = filed {
             filing.store(tx, &caller, prepared, now)?;
         }
-        delivery::post(tx, &domain, &posting, &delivered, now)
+        delivery::post(tx, &domain, posting, delivered, now)
     })
     .await?;
     cx.house.queue_wake.notify_one();
@@ -116,7 +113,7 @@ impl Request for Submit {
             return Err(Fault::unsupported());
         }
         let sender = address(&own_address(&cx)?.address)?;
-        let raw = composed(&cx, self.draft, true, |raw| raw).await?;
+        let raw = cx.read(composition(&cx, self.draft, true).await?).await?;
         let posting = Posting { sender: Some(sender), recipients: self.recipients, raw, report_success: self.report_success };
         post(&cx, posting, self.copy).await
     }
