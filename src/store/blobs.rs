@@ -1,12 +1,12 @@
 //! Blobs: the raw bytes of messages, shared by all the messages that have them, in chunks.
 //!
-//! The header fills chunks of its own, so that reading a header never reads a body. A chunk is kept under a power of
-//! two of pages: a value of exactly 64 KiB would take 128 KiB on disk.
+//! What is known of a blob stands before its chunks. The header fills chunks of its own, so that reading a header never
+//! reads a body. A chunk is kept under a power of two of pages: a value of exactly 64 KiB would take 128 KiB on disk.
 
 use super::engine::{Direction, Read};
 use super::keys::{self, Key};
 use super::records;
-use super::tables::{BLOB_INFO, BLOBS};
+use super::tables::BLOBS;
 use super::writer::WriteTx;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::BlobId;
@@ -53,10 +53,11 @@ fn chunk_lengths(mut left: usize) -> Vec<usize> {
 pub fn put(tx: &WriteTx, raw: &[u8], header: usize) -> Outcome<BlobId> {
     let last = last(tx)?;
     let id = BlobId(last.map_or(0, |(id, _)| id.0) + 1);
-    if let Some((gone, GONE)) = last {
-        tx.delete(BLOB_INFO, Key::of(gone.0).bytes())?;
+    if let Some((gone, true)) = last {
+        tx.delete(BLOBS, Key::of(gone.0).bytes())?;
     }
     let header = header.min(raw.len());
+    records::put(tx, BLOBS, &Key::of(id.0), &BlobInfo { shared_by: 0, length: raw.len() as u64, header: header as u64 })?;
     let (head, body) = raw.split_at(header);
     let mut at = 0;
     for part in [head, body] {
@@ -68,22 +69,23 @@ pub fn put(tx: &WriteTx, raw: &[u8], header: usize) -> Outcome<BlobId> {
             rest = after;
         }
     }
-    records::put(tx, BLOB_INFO, &Key::of(id.0), &BlobInfo { shared_by: 0, length: raw.len() as u64, header: header as u64 })?;
     Ok(id)
 }
 
-/// The blob with the greatest number, there or gone.
-fn last(tx: &dyn Read) -> Outcome<Option<(BlobId, BlobInfo)>> {
+/// The blob with the greatest number, and whether it is gone.
+fn last(tx: &dyn Read) -> Outcome<Option<(BlobId, bool)>> {
     let mut last = None;
-    tx.scan(BLOB_INFO, (Bound::Unbounded, Bound::Unbounded), Direction::Backward, &mut |key, value| {
-        last = Some((BlobId(keys::u64_at(key, 0)), records::decode(value)?));
+    tx.scan(BLOBS, (Bound::Unbounded, Bound::Unbounded), Direction::Backward, &mut |key, value| {
+        // What is gone has no chunks, which would come after what is known of it.
+        let is_info = key.len() == size_of::<u64>();
+        last = Some((BlobId(keys::u64_at(key, 0)), is_info && records::decode::<BlobInfo>(value)? == GONE));
         Ok(ControlFlow::Break(()))
     })?;
     Ok(last)
 }
 
 fn known(tx: &dyn Read, id: BlobId) -> Outcome<Option<BlobInfo>> {
-    Ok(records::get(tx, BLOB_INFO, &Key::of(id.0))?.filter(|info| *info != GONE))
+    Ok(records::get(tx, BLOBS, &Key::of(id.0))?.filter(|info| *info != GONE))
 }
 
 /// What is known of a blob.
@@ -136,22 +138,20 @@ pub fn header(tx: &dyn Read, id: BlobId) -> Outcome<Vec<u8>> {
 /// One more message shares the blob.
 pub fn share(tx: &WriteTx, id: BlobId, more: u32) -> Outcome<()> {
     let info = info(tx, id)?;
-    records::put(tx, BLOB_INFO, &Key::of(id.0), &BlobInfo { shared_by: info.shared_by + more, ..info })
+    records::put(tx, BLOBS, &Key::of(id.0), &BlobInfo { shared_by: info.shared_by + more, ..info })
 }
 
 /// One message less shares the blob; without any, it goes.
 pub fn release(tx: &WriteTx, id: BlobId) -> Outcome<()> {
     let info = info(tx, id)?;
     if info.shared_by > 1 {
-        return records::put(tx, BLOB_INFO, &Key::of(id.0), &BlobInfo { shared_by: info.shared_by - 1, ..info });
+        return records::put(tx, BLOBS, &Key::of(id.0), &BlobInfo { shared_by: info.shared_by - 1, ..info });
     }
     let prefix = Key::of(id.0);
     let end = prefix.end();
+    let is_last = last(tx)?.is_some_and(|(last, _)| last == id);
     tx.delete_range(BLOBS, keys::within(&prefix, &end))?;
-    if last(tx)?.is_some_and(|(last, _)| last == id) {
-        return records::put(tx, BLOB_INFO, &prefix, &GONE);
-    }
-    tx.delete(BLOB_INFO, prefix.bytes()).map(drop)
+    if is_last { records::put(tx, BLOBS, &prefix, &GONE) } else { Ok(()) }
 }
 
 #[cfg(test)]

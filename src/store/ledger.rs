@@ -68,6 +68,21 @@ impl Row {
     }
 }
 
+/// Stands in keys where a block's number would, greater than any: envelopes follow the blocks, and the counters follow them.
+/// An append changes the ends of all three, and they share what pages they can.
+const ENVELOPES: u32 = u32::MAX - 1;
+const STATE: u32 = u32::MAX;
+
+/// The key of a message's envelope.
+pub(super) fn envelope_key(mailbox: MailboxId, uid: Uid) -> Key {
+    Key::of(mailbox.0).u32(ENVELOPES).u32(uid.0)
+}
+
+/// The key of a mailbox's counters.
+pub(super) fn state_key(mailbox: MailboxId) -> Key {
+    Key::of(mailbox.0).u32(STATE)
+}
+
 fn key(mailbox: MailboxId, uid: Uid) -> Key {
     Key::of(mailbox.0).u32(uid.0 >> SHIFT)
 }
@@ -106,7 +121,7 @@ pub fn get(tx: &dyn Read, mailbox: MailboxId, uid: Uid) -> Outcome<Option<Row>> 
 
 /// Visits the rows with UIDs from `from` (included) on, ascending.
 pub fn visit(tx: &dyn Read, mailbox: MailboxId, from: Uid, each: &mut dyn FnMut(Row) -> Outcome<ControlFlow<()>>) -> Outcome<()> {
-    let (first, end) = (key(mailbox, from), Key::of(mailbox.0 + 1));
+    let (first, end) = (key(mailbox, from), Key::of(mailbox.0).u32(ENVELOPES));
     tx.scan(LEDGER, keys::between(&first, &end), Direction::Forward, &mut |_, value| {
         for row in rows(value)?.skip_while(|row| row.uid < from) {
             if each(row)?.is_break() {

@@ -11,7 +11,7 @@ use super::messages;
 use super::orders;
 use super::records;
 use super::search;
-use super::tables::{GARBAGE, MAILBOX_ALIASES, MAILBOX_NAMES, MAILBOX_STATE, MAILBOXES, SUBSCRIPTIONS};
+use super::tables::{GARBAGE, LEDGER, MAILBOX_ALIASES, MAILBOX_NAMES, MAILBOXES, SUBSCRIPTIONS};
 use super::writer::WriteTx;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
@@ -123,12 +123,12 @@ pub fn all(tx: &dyn Read) -> Outcome<Vec<MailboxId>> {
 
 /// A mailbox's counters.
 pub fn state(tx: &dyn Read, id: MailboxId) -> Outcome<MailboxState> {
-    records::get(tx, MAILBOX_STATE, &Key::of(id.0))?.ok_or_else(Fault::no_mailbox)
+    records::get(tx, LEDGER, &ledger::state_key(id))?.ok_or_else(Fault::no_mailbox)
 }
 
 /// Stores a mailbox's counters.
 pub(super) fn put_state(tx: &WriteTx, id: MailboxId, state: &MailboxState) -> Outcome<()> {
-    records::put(tx, MAILBOX_STATE, &Key::of(id.0), state)
+    records::put(tx, LEDGER, &ledger::state_key(id), state)
 }
 
 /// All names of an account in byte order, with what they stand for.
@@ -258,7 +258,7 @@ pub fn sweep(tx: &WriteTx, most: usize) -> Outcome<bool> {
     messages::clear(tx, mailbox, &uids)?;
     if uids.len() < most && !search::forget(tx, mailbox, most)? && !calendars::clear(tx, mailbox, most)? {
         orders::forget(tx, mailbox)?;
-        tx.delete(MAILBOX_STATE, Key::of(mailbox.0).bytes())?;
+        tx.delete(LEDGER, ledger::state_key(mailbox).bytes())?;
         tx.delete(GARBAGE, Key::of(mailbox.0).bytes())?;
     }
     Ok(true)

@@ -9,7 +9,7 @@ use super::keys::{self, Key};
 use super::ledger::{self, Row};
 use super::mailboxes::{self, MailboxRecord, MailboxState};
 use super::records;
-use super::tables::{ENVELOPES, MESSAGE_ATTRIBUTES};
+use super::tables::{LEDGER, MESSAGE_ATTRIBUTES};
 use super::writer::WriteTx;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
@@ -91,8 +91,8 @@ pub fn append(tx: &WriteTx, mailbox: &MailboxRecord, new: &[NewMessage], replace
         let (flags, size, internal, blob) = (message.flags, message.size, message.internal, message.blob);
         rows.push(Row { uid, original, flags, size, internal, sent, item, modseq: counters.modseq, blob });
         blobs::share(tx, blob, 1)?;
+        records::put(tx, LEDGER, &ledger::envelope_key(mailbox.id, uid), &message.envelope)?;
         let key = Key::of(mailbox.id.0).u32(uid.0);
-        records::put(tx, ENVELOPES, &key, &message.envelope)?;
         if !message.attributes.is_empty() {
             records::put(tx, MESSAGE_ATTRIBUTES, &key, &message.attributes)?;
         }
@@ -129,7 +129,7 @@ fn take(tx: &WriteTx, mailbox: MailboxId, state: &mut MailboxState, uids: &[Uid]
 
 fn forget_content(tx: &WriteTx, mailbox: MailboxId, row: &Row) -> Outcome<()> {
     let key = Key::of(mailbox.0).u32(row.uid.0);
-    tx.delete(ENVELOPES, key.bytes())?;
+    tx.delete(LEDGER, ledger::envelope_key(mailbox, row.uid).bytes())?;
     tx.delete(MESSAGE_ATTRIBUTES, key.bytes())?;
     blobs::release(tx, row.blob)
 }
@@ -184,7 +184,7 @@ pub fn set_flags(tx: &WriteTx, mailbox: &MailboxRecord, uids: &[Uid], change: Fl
 
 /// The envelope of a message.
 pub fn envelope(tx: &dyn Read, mailbox: MailboxId, uid: Uid) -> Outcome<Option<Envelope>> {
-    records::get(tx, ENVELOPES, &Key::of(mailbox.0).u32(uid.0))
+    records::get(tx, LEDGER, &ledger::envelope_key(mailbox, uid))
 }
 
 /// Visits the envelopes of a mailbox from `from` on, in UID order.
@@ -194,9 +194,9 @@ pub fn envelopes(
     from: Uid,
     each: &mut dyn FnMut(Uid, Envelope) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<()> {
-    let (first, end) = (Key::of(mailbox.0).u32(from.0), Key::of(mailbox.0 + 1));
-    tx.scan(ENVELOPES, keys::between(&first, &end), Direction::Forward, &mut |key, value| {
-        each(Uid(keys::u32_at(key, 8)), records::decode(value)?)
+    let (first, end) = (ledger::envelope_key(mailbox, from), ledger::state_key(mailbox));
+    tx.scan(LEDGER, keys::between(&first, &end), Direction::Forward, &mut |key, value| {
+        each(Uid(keys::u32_at(key, 12)), records::decode(value)?)
     })
 }
 

@@ -41,20 +41,17 @@ pub const PUBLIC_INFO: Table = Table("public_info");
 pub const MAILBOX_NAMES: Table = Table("mailbox_names");
 /// `mailbox` -> mailbox record (owner, name, class, rights, UIDVALIDITY).
 pub const MAILBOXES: Table = Table("mailboxes");
-/// `mailbox` -> counters that change with every message (UIDNEXT, messages, unseen, size...).
-pub const MAILBOX_STATE: Table = Table("mailbox_state");
 /// `account name` -> the mailbox another name leads to.
 pub const MAILBOX_ALIASES: Table = Table("mailbox_aliases");
 /// `account name` -> nothing: the subscription set.
 pub const SUBSCRIPTIONS: Table = Table("subscriptions");
 /// `mailbox block` -> the rows of up to 64 messages, packed (`ledger`): all that sorting by number, flags and date needs.
+/// `mailbox 2^32-2 uid` -> envelope: the decoded header fields that lists show and sort by.
+/// `mailbox 2^32-1` -> counters that change with every message (UIDNEXT, messages, unseen, size...).
 pub const LEDGER: Table = Table("ledger");
-/// `mailbox uid` -> envelope: the decoded header fields that lists show and sort by.
-pub const ENVELOPES: Table = Table("envelopes");
 /// `mailbox uid` -> dictionary of message attributes.
 pub const MESSAGE_ATTRIBUTES: Table = Table("message_attributes");
 /// `blob` -> blob record: how many messages share it, its length, the length of its header. The last one outlives its blob.
-pub const BLOB_INFO: Table = Table("blob_info");
 /// `blob offset` -> raw bytes from there on; the first chunks hold the header, a body begins a chunk of its own.
 pub const BLOBS: Table = Table("blobs");
 /// `mailbox field chunk` -> a sorted order as it was at a change number (`orders`): UIDs, packed.
@@ -107,13 +104,10 @@ pub const ALL: &[Table] = &[
     PUBLIC_INFO,
     MAILBOX_NAMES,
     MAILBOXES,
-    MAILBOX_STATE,
     MAILBOX_ALIASES,
     SUBSCRIPTIONS,
     LEDGER,
-    ENVELOPES,
     MESSAGE_ATTRIBUTES,
-    BLOB_INFO,
     BLOBS,
     ORDERS,
     QUEUE_DUE,
