@@ -39,7 +39,7 @@ fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
 	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
 	  echo "== $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
-	  seeds=; test $$target != mime || seeds=tests/corpus; \
+	  seeds=$(FUZZ)/found/$$target; test $$target != mime || seeds="$$seeds tests/corpus"; \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir $(FUZZ) $$target $(FUZZ)/corpus/$$target $$seeds -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 || exit 1; \
 	done

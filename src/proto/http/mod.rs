@@ -8,17 +8,17 @@
 mod accept;
 mod administrator;
 mod deliver;
-mod disposition;
+pub mod disposition;
 mod download;
 mod export;
 pub mod metrics;
 mod page;
 mod part;
 mod profile;
-mod range;
+pub mod range;
 mod refusal;
 pub mod server;
-mod session_urls;
+pub mod session_urls;
 mod temporary;
 mod upload;
 

@@ -7,11 +7,11 @@
 //! Spec: XIMSS companion 2.2 (HTTP binding).
 
 mod answer;
-mod batch;
-mod calls;
+pub mod batch;
+pub mod calls;
 mod client;
-mod login;
-mod parameters;
+pub mod login;
+pub mod parameters;
 
 use super::entrance::Entrance;
 use super::ws;

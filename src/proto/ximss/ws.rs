@@ -10,7 +10,7 @@
 //! past the limit is passed over and refused. Scripts of other sites may connect only from `allowed_origins`.
 //! Spec: contract, "Addresses on the web port"; RFC 6455.
 
-mod frames;
+pub mod frames;
 mod socket;
 
 use super::desk::{After, Wishes};

@@ -1,46 +1,7 @@
-//! Names and other short texts from clients: any text gives a value or a fault; what is a value is written and read again the same.
+//! See `bodies/names.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use posthouse::model::flags::FlagChange;
-use posthouse::model::names::{AccountRef, Address, DomainName, ListPattern, MailboxName, MailboxPath, Picture};
-use posthouse::model::rights::{AclPattern, Rights};
-use posthouse::model::time::{Duration, Timestamp};
-use posthouse::model::viewer::ViewerField;
-use std::fmt::{Debug, Display};
-use std::str::FromStr;
+#[path = "../bodies/names.rs"]
+mod names;
 
-fn again<T: FromStr + Display + PartialEq + Debug>(text: &str) {
-    if let Ok(value) = text.parse::<T>() {
-        let written = value.to_string();
-        assert_eq!(written.parse::<T>().ok().as_ref(), Some(&value), "{written:?}");
-    }
-}
-
-fuzz_target!(|texts: (&str, &str)| {
-    let (text, other) = texts;
-    if let Ok(path) = text.parse::<MailboxPath>() {
-        // That only a folder is meant is no part of the name.
-        let read = path.to_string().parse::<MailboxPath>().expect("a name is read again");
-        assert_eq!((read.owner, read.name), (path.owner, path.name));
-    }
-    again::<Address>(text);
-    again::<DomainName>(text);
-    again::<AccountRef>(text);
-    again::<ViewerField>(text);
-    again::<Rights>(text);
-    let _ = text.parse::<AclPattern>();
-    let _ = text.parse::<FlagChange>();
-    let _ = text.parse::<Timestamp>();
-    let _ = text.parse::<Duration>();
-    if let Ok(name) = text.parse::<MailboxName>() {
-        assert_eq!(name.as_str().parse::<MailboxName>().as_ref(), Ok(&name));
-        assert!(name.parent().is_none_or(|outer| name.is_inside(&outer)));
-    }
-    if let Ok(pattern) = text.parse::<ListPattern>() {
-        let _ = pattern.matches(other);
-    }
-    if let Ok(picture) = text.parse::<Picture>() {
-        let _ = picture.matches(other);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| names::run(bytes));

@@ -1,11 +1,7 @@
-//! Data objects as text: any text gives an object or a fault; what was read is written and read again the same.
+//! See `bodies/objects.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use posthouse::format::object::{parse, to_line, to_lines};
+#[path = "../bodies/objects.rs"]
+mod objects;
 
-fuzz_target!(|text: &str| {
-    let Ok(value) = parse(text) else { return };
-    assert_eq!(parse(&to_line(&value)).as_ref(), Ok(&value));
-    assert_eq!(parse(&to_lines(&value)).as_ref(), Ok(&value));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| objects::run(bytes));

@@ -54,7 +54,8 @@ pub async fn read(house: &House, body: Bytes, most: usize) -> Result<Vec<Element
     Ok(requests)
 }
 
-fn requests(body: &[u8], limits: &Limits) -> Outcome<Vec<Element>> {
+/// The requests of a body, in whatever spelling. Faults: what `document` refuses.
+pub fn requests(body: &[u8], limits: &Limits) -> Outcome<Vec<Element>> {
     // Clients that know the TCP form end their messages with a zero.
     let body = body.strip_suffix(b"\0").unwrap_or(body);
     if body.trim_ascii().is_empty() {

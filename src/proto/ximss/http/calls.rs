@@ -25,15 +25,19 @@ const MOST_REQUESTS: usize = 1_024;
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub enum Call {
+    /// Requests, answered in the answer.
     Sync,
+    /// Requests, answered by the polls.
     Async,
+    /// What the session says.
     Poll,
+    /// A WebSocket that goes on with the session.
     WebSocket,
 }
 
 /// Reads the path of a URL as it was sent: the session's ID and the call; None where it is something else.
-fn read(path: &str) -> Option<(String, Call)> {
+pub fn read(path: &str) -> Option<(String, Call)> {
     let mut segments = path.strip_prefix('/')?.split('/');
     if !segments.next()?.eq_ignore_ascii_case("Session") {
         return None;

@@ -37,9 +37,14 @@ use tokio::time::timeout;
 /// Requests of one body.
 const MOST_REQUESTS: usize = 16;
 
+/// True for the path of this URL, as it was sent.
+pub fn is_path(path: &str) -> bool {
+    path.trim_matches('/').eq_ignore_ascii_case("XIMSSLogin")
+}
+
 /// True for requests that `serve` answers.
 pub fn is_this(request: &GuardContext<'_>) -> bool {
-    request.head().uri.path().trim_matches('/').eq_ignore_ascii_case("XIMSSLogin")
+    is_path(request.head().uri.path())
 }
 
 /// Answers a request for this URL.
