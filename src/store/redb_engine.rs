@@ -2,6 +2,7 @@
 //!
 //! Once the disk has failed, redb refuses everything until the file is opened anew. So the next question after a
 //! failure opens it anew: with the disk still failing it is refused too, and when the disk is well again the store is.
+//! It waits for what still reads the old one, which holds the lock on the file as long.
 
 use super::engine::{Care, Direction, Engine, KeyRange, Read, Transaction, Visit};
 use super::tables::{self, Table};
@@ -14,7 +15,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Source = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
@@ -49,6 +50,8 @@ enum State {
 /// A redb database.
 pub(super) struct RedbEngine {
     state: RwLock<State>,
+    /// Held by whatever goes on in the open file, as long as it does: opening it anew waits for them, closing does not.
+    users: RwLock<()>,
     source: Source,
     health: Health,
 }
@@ -68,7 +71,7 @@ impl RedbEngine {
 
     /// An engine over files that `source` opens, the first time and after each failure.
     pub(super) fn from(source: Source) -> Result<Self, DatabaseError> {
-        Ok(Self { state: RwLock::new(State::Open(source()?)), source, health: Health::default() })
+        Ok(Self { state: RwLock::new(State::Open(source()?)), users: RwLock::default(), source, health: Health::default() })
     }
 
     /// An engine over memory.
@@ -77,19 +80,24 @@ impl RedbEngine {
         Self::from(Box::new(|| Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())))
     }
 
-    fn with<T, E: Into<redb::Error>>(&self, f: impl FnOnce(&Database) -> Result<T, E>) -> Outcome<T> {
+    /// Begins something over the open database, which is not opened anew as long as the guard is held. The caller's thread
+    /// must hold none.
+    fn begin<T, E: Into<redb::Error>>(&self, f: impl FnOnce(&Database) -> Result<T, E>) -> Outcome<(T, RwLockReadGuard<'_, ()>)> {
         if self.health.0.load(Ordering::Acquire) {
             self.open_anew()?;
         }
+        let user = self.users.read().unwrap_or_else(PoisonError::into_inner);
         // A panic while the lock was held cannot leave it half changed: each change is one assignment.
-        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+        let begun = match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Open(database) => f(database).map_err(|e| self.health.failed(e)),
             State::Lost => Err(Fault::internal()),
             State::Closed => Err(Fault::closed()),
-        }
+        };
+        Ok((begun?, user))
     }
 
     fn open_anew(&self) -> Outcome<()> {
+        let _nobody = self.users.write().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if !self.health.0.load(Ordering::Acquire) || matches!(*state, State::Closed) {
             return Ok(());
@@ -106,12 +114,14 @@ impl RedbEngine {
     /// Makes every table that is not there yet, so that readers find them all.
     pub(super) fn make_tables(&self) -> Outcome<()> {
         let failed = |e: redb::Error| self.health.failed(e);
-        let tables = self.with(Database::begin_read)?;
-        let there: HashSet<_> = tables.list_tables().map_err(|e| failed(e.into()))?.map(|t| t.name().to_owned()).collect();
+        let there: HashSet<_> = {
+            let (tables, _open) = self.begin(Database::begin_read)?;
+            tables.list_tables().map_err(|e| failed(e.into()))?.map(|t| t.name().to_owned()).collect()
+        };
         if tables::ALL.iter().all(|table| there.contains(table.0)) {
             return Ok(());
         }
-        let tx = self.with(Database::begin_write)?;
+        let (tx, _open) = self.begin(Database::begin_write)?;
         for table in tables::ALL {
             tx.open_table(definition(*table)).map_err(|e| failed(e.into()))?;
         }
@@ -121,10 +131,12 @@ impl RedbEngine {
 
 impl Engine for RedbEngine {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
-        Ok(Box::new(RedbSnapshot { tx: self.with(Database::begin_read)?, health: &self.health }))
+        let (tx, open) = self.begin(Database::begin_read)?;
+        Ok(Box::new(RedbSnapshot { tx, health: &self.health, _open: open }))
     }
     fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>> {
-        Ok(Box::new(RedbTransaction { tx: self.with(Database::begin_write)?, health: &self.health }))
+        let (tx, open) = self.begin(Database::begin_write)?;
+        Ok(Box::new(RedbTransaction { tx, health: &self.health, _open: open }))
     }
     fn close(&self) {
         let state = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), State::Closed);
@@ -139,6 +151,8 @@ impl Engine for RedbEngine {
 struct RedbSnapshot<'a> {
     tx: ReadTransaction,
     health: &'a Health,
+    /// Goes after the transaction: fields go in order.
+    _open: RwLockReadGuard<'a, ()>,
 }
 
 impl RedbSnapshot<'_> {
@@ -164,6 +178,8 @@ impl Read for RedbSnapshot<'_> {
 struct RedbTransaction<'a> {
     tx: WriteTransaction,
     health: &'a Health,
+    /// Goes after the transaction: fields go in order.
+    _open: RwLockReadGuard<'a, ()>,
 }
 
 impl RedbTransaction<'_> {
@@ -193,7 +209,7 @@ impl Transaction for RedbTransaction<'_> {
         Ok(was_there)
     }
     fn commit(self: Box<Self>, care: Care) -> Outcome<()> {
-        let Self { mut tx, health } = *self;
+        let Self { mut tx, health, _open } = *self;
         if care == Care::ForQuickStart {
             tx.set_quick_repair(true);
         }
