@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -20,8 +20,11 @@ pub fn start(least: Level) {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(Lines { journal });
+    // A log that nobody takes, or that its disk has no room for, is lost; the server goes on.
+    let lines = lines.log_internal_errors(false);
     // What the libraries have to tell of their own accord is of interest when something is wrong.
-    let usual = Targets::new().with_default(Level::WARN).with_target("posthouse", least);
+    // The web framework calls every request that it cannot read an error: strangers could fill the log with those.
+    let usual = Targets::new().with_default(Level::WARN).with_target("actix_http", LevelFilter::OFF).with_target("posthouse", least);
     let filter = wanted.unwrap_or(usual);
     // In a process that logs already, as tests do, that log stays.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();

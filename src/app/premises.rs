@@ -103,7 +103,9 @@ fn say_repairing() -> impl Fn(f64) + Send + 'static {
     let said = AtomicBool::new(false);
     move |_| {
         if !said.swap(true, Ordering::Relaxed) {
-            eprintln!("posthouse: the store was not closed in order, it is being repaired: this may take a while");
+            // It is repaired all the same when nobody can be told.
+            let _ =
+                writeln!(std::io::stderr(), "posthouse: the store was not closed in order, it is being repaired: this may take a while");
         }
     }
 }

@@ -7,6 +7,9 @@ use super::run::Server;
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// SIGXFSZ, which has this number on every processor that is built for.
+const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
+
 /// Runs the command.
 pub fn run(sources: &Sources, loaded: &Loaded) -> Done {
     actix::System::new().block_on(async {
@@ -15,6 +18,8 @@ pub fn run(sources: &Sources, loaded: &Loaded) -> Done {
         let mut hang_up = signal(SignalKind::hangup()).map_err(system)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        // A file that may not grow is a full disk, with an error that is told; without this the system ends the process.
+        let _file_too_large = signal(FILE_TOO_LARGE).map_err(system)?;
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let mut server = tokio::select! {
             started = Server::start(&loaded.config) => started?,
