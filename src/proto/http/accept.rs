@@ -2,10 +2,13 @@
 //!
 //! TLS is shaken hands on here, so that the first byte can be looked at in any case: a `<` begins no HTTP request but a
 //! XIMSS message, and such a connection is handed over. All others are HTTP/1.1 or, where the handshake agreed on it,
-//! HTTP/2. The handlers find what is known of the connection (`Ends`) with the request.
+//! HTTP/2. Connections of one address are counted, so that nobody can take them all; trusted proxies are not, as they
+//! stand for many. The handlers find what is known of the connection (`Ends`) with the request.
 //! Spec: XIMSS companion 2.1 (XIMSS on the HTTP port).
 
 use super::server::{WINDOWS, Web, app};
+use super::watched::Watched;
+use crate::proto::net::limits::Place;
 use crate::proto::net::wire::{TakeOver, Wire};
 use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_server::ServerBuilder;
@@ -17,17 +20,26 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// Time for the TLS handshake, for the first byte and for the head of a request, each.
+/// The most time for the TLS handshake, for the first byte and for the head of the first request, each; less where the
+/// time to log in is less.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Time for which a connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a client may take nothing of what it is sent.
-const READING: Duration = Duration::from_secs(300);
+/// How long a connection may lie still while it is waited for, and a client take nothing of what it is sent.
+const STILL: Duration = Duration::from_secs(300);
+/// How long a refused client is waited for.
+const LINGERING: Duration = Duration::from_secs(1);
+/// Connections of an address for each session that it may have.
+const PER_SESSION: usize = 4;
+/// What one too many is told, where it can be told without a handshake.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
+    too many connections from this address\n";
 
 /// What becomes of a connection that is not HTTP.
 #[derive(Debug)]
@@ -47,7 +59,7 @@ pub(super) fn listen(
         let (acceptor, take_over, stopping) = (acceptor.clone(), take_over.clone(), stopping.clone());
         let http = HttpService::build()
             .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-            .client_request_timeout(PATIENCE)
+            .client_request_timeout(patience(&web))
             .h2_initial_window_size(WINDOWS.0)
             .h2_initial_connection_window_size(WINDOWS.1)
             // Connections that wait for a request are let go when the server stops.
@@ -55,12 +67,15 @@ pub(super) fn listen(
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|wire: &Wire, known| drop(wire.ends().map(|ends| known.insert(ends))))
+            .on_connect_ext(|wire: &Watched, known| drop(wire.ends().map(|ends| known.insert(ends))))
             .finish(map_config(app(web.clone()).into_factory().map_err(|error| error.error_response()), |_| AppConfig::default()));
-        fn_service(move |stream: TcpStream| open(stream, acceptor.clone(), take_over.clone())).and_then(http.map_err(|error| {
-            tracing::debug!(%error, "a web connection ended");
-            NotHttp
-        }))
+        let here = web.clone();
+        fn_service(move |stream: TcpStream| open(here.clone(), stream, acceptor.clone(), take_over.clone())).and_then(http.map_err(
+            |error| {
+                tracing::debug!(%error, "a web connection ended");
+                NotHttp
+            },
+        ))
     })
 }
 
@@ -71,26 +86,59 @@ fn offering_http(config: &ServerConfig) -> ServerConfig {
     config
 }
 
+fn patience(web: &Web) -> Duration {
+    PATIENCE.min(Duration::from_secs(web.house.settings().limits.login_time))
+}
+
+/// A place among the connections of an address; None within where it needs none, Err where all are taken.
+fn place(web: &Web, stream: &TcpStream) -> Result<Option<Place>, NotHttp> {
+    let address = stream.peer_addr().map_err(|_| NotHttp)?.ip().to_canonical();
+    if web.settings.trusted_proxies.contains(&address) {
+        return Ok(None);
+    }
+    let most = web.house.settings().limits.sessions_per_address.saturating_mul(PER_SESSION);
+    web.connections.enter(address, most).map(Some).ok_or(NotHttp)
+}
+
+/// Tells a client that it is one too many. What it was sending is read, or closing would take the refusal from it.
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(FULL).await?;
+    stream.shutdown().await?;
+    let mut unread = [0; 512];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
+}
+
 /// Begins TLS where it is spoken, and looks at the first byte.
 async fn open(
+    web: web::Data<Web>,
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     take_over: Option<TakeOver>,
-) -> Result<(Wire, Protocol, Option<SocketAddr>), NotHttp> {
+) -> Result<(Watched, Protocol, Option<SocketAddr>), NotHttp> {
+    let Ok(place) = place(&web, &stream) else {
+        metrics::counter!("posthouse_connections_refused").increment(1);
+        if acceptor.is_none() {
+            // It is refused all the same when it does not listen.
+            let _ = timeout(LINGERING, refuse(stream)).await;
+        }
+        return Err(NotHttp);
+    };
+    let patience = patience(&web);
     // Small answers are not held back; a system that cannot do this still serves.
     let _ = stream.set_nodelay(true);
     // Nor is this a must: a client that takes nothing of an answer for so long is given up.
-    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(READING));
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(STILL));
     let peer = stream.peer_addr().ok();
     let (mut wire, protocol) = match acceptor {
         None => (Wire::Clear(stream), Protocol::Http1),
         Some(acceptor) => {
-            let encrypted = timeout(PATIENCE, acceptor.accept(stream)).await.ok().and_then(Result::ok).ok_or(NotHttp)?;
+            let encrypted = timeout(patience, acceptor.accept(stream)).await.ok().and_then(Result::ok).ok_or(NotHttp)?;
             let is_h2 = encrypted.get_ref().1.alpn_protocol() == Some(b"h2");
             (Wire::Encrypted(Box::new(encrypted)), if is_h2 { Protocol::Http2 } else { Protocol::Http1 })
         }
     };
-    let first = timeout(PATIENCE, wire.first_byte()).await.ok().and_then(Result::ok).flatten().ok_or(NotHttp)?;
+    let first = timeout(patience, wire.first_byte()).await.ok().and_then(Result::ok).flatten().ok_or(NotHttp)?;
     match take_over {
         Some(take_over) if first == b'<' => {
             if let Ok(ends) = wire.ends() {
@@ -98,6 +146,6 @@ async fn open(
             }
             Err(NotHttp)
         }
-        _ => Ok((wire, protocol, peer)),
+        _ => Ok((Watched::new(wire, STILL, place), protocol, peer)),
     }
 }

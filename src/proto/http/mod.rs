@@ -21,6 +21,7 @@ pub mod server;
 pub mod session_urls;
 mod temporary;
 mod upload;
+mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::temporary::Shelf;
 use super::{accept, metrics, page, refusal, session_urls};
 use crate::domain::house::House;
+use crate::proto::net::limits::PerAddress;
 use crate::proto::net::proxies::Sender;
 use crate::proto::net::wire::{Ends, TakeOver};
 use actix_cors::Cors;
@@ -75,6 +76,8 @@ pub struct Web {
     pub settings: WebSettings,
     /// Renders the metrics.
     pub metrics: RenderMetrics,
+    /// Connections per address.
+    pub connections: PerAddress,
     /// URLs of other front ends.
     guests: Option<Routes>,
     /// Where files are put for a while.
@@ -87,7 +90,15 @@ impl Web {
     /// Prepares what handlers share, and empties the place for uploads of a server before. Blocks.
     pub(super) fn prepare(house: Arc<House>, settings: WebSettings, metrics: RenderMetrics) -> io::Result<Self> {
         let shelf = Shelf::prepare(&house.settings().data)?;
-        Ok(Self { house, settings, metrics, guests: None, shelf, large_messages: Semaphore::new(LARGE_MESSAGES) })
+        Ok(Self {
+            house,
+            settings,
+            metrics,
+            guests: None,
+            connections: PerAddress::default(),
+            shelf,
+            large_messages: Semaphore::new(LARGE_MESSAGES),
+        })
     }
 
     /// True when all of a request's way was encrypted, as far as that is known.

@@ -387,3 +387,26 @@ async fn a_server_serves_in_clear_text_and_over_tls_and_stops() {
     server.stop().await;
     assert!(tokio::net::TcpStream::connect(clear).await.is_err());
 }
+
+/// A handler that panics costs its connection; the thread goes on with the others.
+#[test]
+async fn a_handler_that_panics_ends_one_connection() {
+    let scene = scene(vec![MAIL.into()]).await;
+    let listeners = crate::proto::net::listener::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]).unwrap();
+    let here = listeners[0].local_addr().unwrap();
+    let broken: super::server::Routes = Arc::new(|app| {
+        app.route("/broken", web::get().to(|| async { std::hint::black_box(None::<&str>).expect("as this test asks") }));
+    });
+    let guests = Guests { routes: Some(broken), ..Guests::default() };
+    let listeners = Listeners { http: listeners, ..Listeners::default() };
+    let server = start(scene.house.clone(), WebSettings::default(), listeners, guests, Arc::new(String::new)).unwrap();
+    let ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        exchange(tokio::net::TcpStream::connect(here).await.unwrap(), &request).await
+    };
+    for _ in 0..8 {
+        assert_eq!(ask("/broken").await, "");
+        assert!(ask("/Session/theID/MIME/in/1-P.txt").await.starts_with("HTTP/1.1 200"));
+    }
+    server.stop().await;
+}
