@@ -70,7 +70,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn mail(&mut self, root: &Node) -> Mail {
-        let header = self.raw.get(root.header.clone()).unwrap_or_default();
+        let header = self.raw.get(root.looked_at.clone()).unwrap_or_default();
         Mail { fields: header::decoded_fields(header), body: Some(Box::new(self.part(root))) }
     }
 

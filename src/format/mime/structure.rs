@@ -51,6 +51,8 @@ pub struct Node {
     pub part_id: Option<String>,
     /// Its header with the empty line.
     pub header: Range<usize>,
+    /// The beginning of its header that is looked into.
+    pub looked_at: Range<usize>,
     /// Its body.
     pub body: Range<usize>,
     /// What its header says of it.
@@ -135,10 +137,10 @@ impl Walk<'_> {
     fn node(&mut self, range: Range<usize>, part_id: Option<String>, prefix: &str, depth: usize, in_digest: bool) -> Node {
         let length = header::header_length(self.bytes(&range));
         let (header, body) = (range.start..range.start + length, range.start + length..range.end);
-        let read = header.start..header.end.min(header.start + self.limits.header_bytes);
-        let about = about(self.bytes(&read), in_digest);
+        let looked_at = header.start..header.end.min(header.start + self.limits.header_bytes);
+        let about = about(self.bytes(&looked_at), in_digest);
         let inside = self.inside(&about, &body, part_id.as_deref().unwrap_or(prefix), depth);
-        Node { part_id, header, body, about, inside }
+        Node { part_id, header, looked_at, body, about, inside }
     }
 
     fn inside(&mut self, about: &About, body: &Range<usize>, prefix: &str, depth: usize) -> Inside {
@@ -169,6 +171,7 @@ impl Walk<'_> {
             return vec![Node {
                 part_id: Some(child_id(prefix, 0)),
                 header: body.start..body.start,
+                looked_at: body.start..body.start,
                 body: body.clone(),
                 about: self::about(b"", false),
                 inside: Inside::Data,
