@@ -169,3 +169,20 @@ fn a_client_that_does_not_listen_loses_its_session() {
         }
     });
 }
+
+/// A broken invariant in one session costs that session: its client is let go, and all others are served.
+#[test]
+fn a_session_that_panics_ends_alone() {
+    actix::System::new().block_on(async {
+        let house = house();
+        let alice = new_account(&house.store, "alice@example.test").await;
+        let (client, other) = (Client::logged_in(&house, &alice).await, Client::logged_in(&house, &alice).await);
+        let broken = client.session.send(AtDesk(Box::new(|_| panic!("as this test asks")))).await;
+        assert!(broken.is_err());
+        assert!(client.outbox.take().await.is_none(), "its connection is closed");
+        assert_eq!(other.ask("<noop id='a'/>").await, ["<response id=\"a\"/>"]);
+        assert_eq!(house.sessions.count(), 1);
+        assert!(house.sessions.find(&client.url_id).is_none());
+        assert_eq!(Client::logged_in(&house, &alice).await.ask("<noop id='b'/>").await, ["<response id=\"b\"/>"]);
+    });
+}
