@@ -6,6 +6,7 @@ SYSTEM  ?= $(PREFIX)/lib
 STATIC  := x86_64-unknown-linux-gnu
 FUZZ    := tests/fuzz
 FUZZ_SECONDS ?= 60
+KILLS   ?= 50
 # Debian's package tool, with root's rights where we have not got them.
 APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
@@ -17,7 +18,7 @@ ARM     := $(abspath $(TARGET))/arm64
 ARM_BINARY := $(ARM)/$(ARM64)/release/posthouse
 ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
-.PHONY: run test check bench fuzz docs build static static-arm64 test-arm64 install tools arm64-tools
+.PHONY: run test check bench crash fuzz docs build static static-arm64 test-arm64 install tools arm64-tools
 
 run: tools ## build and serve on built-in defaults, data in ./posthouse-data
 	$(CARGO) run --release --locked -- serve
@@ -34,6 +35,9 @@ check: tools ## formatting, lints, dependencies, the systemd unit
 
 bench: tools ## speed and memory, against the targets
 	$(CARGO) bench --locked --bench house
+
+crash: tools ## the server killed $(KILLS) times in the middle of sixteen writers
+	POSTHOUSE_KILLS=$(KILLS) $(CARGO) test --locked --test crash -- --nocapture
 
 fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
