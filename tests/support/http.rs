@@ -33,9 +33,11 @@ pub fn request(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     if !body.is_empty() || method == "POST" {
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
-    stream.write_all(&[head.as_bytes(), b"\r\n", body].concat()).expect("the server reads");
+    // A server that has heard enough answers before it has read all.
+    let _ = stream.write_all(&[head.as_bytes(), b"\r\n", body].concat());
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("the server answers");
+    let read = stream.read_to_end(&mut bytes);
+    assert!(read.is_ok() || !bytes.is_empty(), "the server answers: {read:?}");
     answer(&bytes)
 }
 

@@ -131,6 +131,17 @@ impl Server {
     /// Starts `posthouse serve` and waits until it says that it is ready.
     pub fn start(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("the log can be written");
+        self.start_with(log.into());
+    }
+
+    /// The same, with a log whose reader is gone.
+    pub fn start_unheard(&mut self) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.start_with(writer.into());
+    }
+
+    fn start_with(&mut self, log: Stdio) {
         let mut child = self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
         let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let ready = lines.map_while(Result::ok).any(|line| line.trim() == "posthouse ready");
@@ -156,9 +167,33 @@ impl Server {
         }
     }
 
+    /// Has the server read its configuration again.
+    pub fn reload(&self) {
+        let process = self.process_id().expect("the server runs");
+        assert!(Command::new("sh").arg("-c").arg(format!("kill -HUP {process}")).status().expect("sh runs").success());
+    }
+
     /// The process number of the running server.
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Child::id)
+    }
+
+    /// The most memory that the running server has had at once, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let process = self.process_id().expect("the server runs");
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells of processes");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("and of their memory");
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") << 10
+    }
+
+    /// From now on no file of the running server can become larger than so many bytes, or with None as large as it likes:
+    /// what a full disk does, and with 0 one that takes no writes at all.
+    pub fn limit_files(&self, most: Option<u64>) {
+        let process = self.process_id().expect("the server runs").to_string();
+        let most = most.map_or_else(|| "unlimited".to_owned(), |most| most.to_string());
+        // The hard limit stays, or it could not be lifted again.
+        let done = Command::new("prlimit").args(["--pid", &process, &format!("--fsize={most}:")]).status().expect("prlimit runs");
+        assert!(done.success());
     }
 
     fn log_file(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use posthouse::xml::read::{Limits, document};
 use posthouse::xml::{Element, write};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a client waits for the next byte before it takes the server for dead. A guard, not a measure.
@@ -80,11 +80,22 @@ impl Client {
 
     /// Connects in clear text, if the server lets it.
     pub fn try_connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream: Stream::Clear(stream), buffer: Vec::new(), next_id: 0, notices: VecDeque::new() })
+    }
+
+    /// Connects in clear text from an address of this machine, if the server lets it.
+    pub fn try_connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket.connect(&address.into())?;
+        Self::over(socket.into())
     }
 
     /// Connects over TLS, taking any certificate.
