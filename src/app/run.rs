@@ -13,7 +13,7 @@ use super::supervise::{Background, every};
 use super::{first_admin, metrics, notify};
 use crate::domain::house::House;
 use crate::domain::sessions::End;
-use crate::domain::{indexer, queue, sweeper};
+use crate::domain::{indexer, journal, queue, sweeper};
 use crate::proto::http::server::{self, Guests, Listeners, WebServer, WebSettings};
 use crate::proto::net::listener::{self, Doors};
 use crate::proto::net::tls::Certificates;
@@ -262,6 +262,8 @@ fn begin_background(house: &Arc<House>, certificates: &Certificates) -> Backgrou
     let worker = house.clone();
     background.keep("queue", move || queue::run(worker.clone()));
     let indexed = house.clone();
+    let written = house.clone();
+    background.keep("journal", move || journal::run(written.clone()));
     background.keep("indexer", move || indexer::run(indexed.clone()));
     let store = house.store.clone();
     background.keep("sweeper", move || {

@@ -9,5 +9,6 @@ pub mod actors;
 pub mod fork;
 pub mod hub;
 pub mod leg;
+mod log;
 mod moving;
 mod slots;

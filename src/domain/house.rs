@@ -2,7 +2,9 @@
 
 use super::auth::nonce::Nonces;
 use super::iq::PendingRequests;
+use super::journal::Journal;
 use super::presence::Presences;
+use super::rooms::Rooms;
 use super::sessions::Sessions;
 use super::signals::Bindings;
 use super::tasks::Tasks;
@@ -56,6 +58,10 @@ pub struct House {
     pub presences: Presences,
     /// The tasks that run.
     pub tasks: Tasks,
+    /// Rooms where several write to each other.
+    pub rooms: Rooms,
+    /// Lines that are written into files of accounts.
+    pub journal: Journal,
     /// Requests between them that wait for an answer.
     pub requests: PendingRequests,
     /// The thread for deriving keys: passwords are slow on purpose.
@@ -81,6 +87,8 @@ impl House {
             signals: Bindings::default(),
             presences: Presences::default(),
             tasks: Tasks::default(),
+            rooms: Rooms::default(),
+            journal: Journal::default(),
             requests: PendingRequests::default(),
             keys: Workers::start_with_rest("keys", 1, 256, crate::format::sasl::argon2id::let_go)?,
             turns: Turns::default(),

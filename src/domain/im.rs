@@ -6,7 +6,9 @@
 
 use super::access::Caller;
 use super::house::House;
+use super::journal::{Kind, file_of};
 use super::preferences::Preferences;
+use super::rooms::room::Occupant;
 use super::roster;
 use super::signals::{Bindings, Inbox, Refused};
 use crate::model::fault::{Fault, Outcome};
@@ -87,6 +89,9 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
         return Err(SignalFailure::new(413, "message is too large"));
     }
     let to = sending.to.account().ok_or_else(nobody)?;
+    if let Some(said) = say_in_room(house, &to, sending) {
+        return said;
+    }
     if house.signals.of(&to).iter().any(|binding| binding.wants.only_contacts) {
         let (to, from) = (to.clone(), sending.message.from.clone());
         let welcome = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
@@ -95,13 +100,44 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
         }
     }
     match hand_over(&house.signals, &to, sending.client.as_ref(), &sending.message) {
-        Handed::Over => return Ok(()),
+        Handed::Over => {
+            note(house, &to, &sending.message);
+            return Ok(());
+        }
         Handed::NoRoom => return Err(SignalFailure::new(486, "the user's client does not keep up")),
         Handed::Nobody => {}
     }
     let message = InstantMessage { waited_since: Some(Timestamp::now()), ..sending.message.clone() };
-    let waited = house.store.write(move |tx| wait(tx, &to, &message)).await;
-    waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)))
+    let addressee = to.clone();
+    let waited = house.store.write(move |tx| wait(tx, &addressee, &message)).await;
+    let waited = waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)));
+    if waited.is_ok() {
+        note(house, &to, &sending.message);
+    }
+    waited
+}
+
+/// Says it in the room of that address; None where there is none.
+fn say_in_room(house: &House, room: &AccountAddress, sending: &Sending) -> Option<Result<(), SignalFailure>> {
+    if !house.rooms.is_one(room) {
+        return None;
+    }
+    let who = sending.message.from.account().zip(sending.message.from_client.clone());
+    let Some((account, client)) = who else { return Some(Err(SignalFailure::new(403, "only who is in the room can speak there"))) };
+    let who = Occupant { account, client };
+    house.rooms.message(&house.signals, room, &who, sending.client.as_ref(), &sending.message, Timestamp::now())
+}
+
+/// A message that has reached its account, or waits for it, is noted on both sides.
+fn note(house: &House, to: &AccountAddress, message: &InstantMessage) {
+    let ImContent::Text { body: Some(text), .. } = &message.content else { return };
+    let now = Timestamp::now();
+    let file = |peer: &str| format!("private/IM/{}.log", file_of(peer));
+    let from = message.from.to_string();
+    house.journal.note(to, Kind::Message, file(&from), now, &["<", text]);
+    if let Some(writer) = message.from.account() {
+        house.journal.note(&writer, Kind::Message, file(&to.to_string()), now, &[">", text]);
+    }
 }
 
 /// True where an account takes messages of this address: its own, that of a contact, or anybody's.

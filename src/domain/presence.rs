@@ -7,6 +7,7 @@
 
 use super::access::Caller;
 use super::house::House;
+use super::rooms::room::Occupant;
 use super::roster::{self, Sight, own_address};
 use super::signals::Bindings;
 use crate::model::fault::Outcome;
@@ -165,6 +166,14 @@ pub fn direct(
     client: Option<&ClientId>,
     presence: Presence,
 ) {
+    if house.rooms.is_one(to) {
+        // Whoever takes no signals would not hear the room.
+        if let (account, Some(named)) = from {
+            let who = Occupant { account: account.clone(), client: named };
+            house.rooms.presence(&house.signals, to, who, client, presence);
+        }
+        return;
+    }
     tell(&house.signals, to, client, &news(from.0, from.1, presence));
 }
 

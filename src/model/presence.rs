@@ -3,7 +3,7 @@
 //! Spec: XIMSS, "Roster and Presence" (presenceSet, presence); RFC 6121 4.7.2.1.
 
 use super::names::Address;
-use super::signal::ClientId;
+use super::signal::{ClientId, SignalFailure};
 use super::time::Timestamp;
 
 /// The detailed words, the ones that win over others first: an account is what the first of them says that any of its
@@ -121,6 +121,8 @@ pub enum PresenceSays {
     Is(Presence),
     /// They ask to see this user's presence.
     Asks,
+    /// They do not let this user in.
+    Refused(SignalFailure),
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::fork::{Device, Invitation};
 use super::hub::{Caller as Maker, Effect, Hub};
 use super::leg::{Command, Leg, Said, State};
+use super::log::CallLog;
 use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::presence::PresenceSource;
@@ -257,6 +258,7 @@ pub struct Call {
     other: Option<Place>,
     /// Who asked this call for one of its ends.
     adopter: Option<Addr<Call>>,
+    log: CallLog,
     timer: Option<(SpawnHandle, Instant)>,
 }
 
@@ -309,7 +311,8 @@ impl Call {
     }
 
     fn new(house: Arc<House>, hub: Hub, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
-        Self { house, hub, legs, last_leg: LegId::CALLER.0, maker, other: None, adopter: None, timer: None }
+        let log = CallLog::begin(hub.invitation(), Timestamp::now());
+        Self { house, hub, legs, last_leg: LegId::CALLER.0, maker, other: None, adopter: None, log, timer: None }
     }
 
     fn next_leg(&mut self) -> LegId {
@@ -349,6 +352,9 @@ impl Call {
     fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
             Effect::Tell(leg, signal) => {
+                if let CallSignal::Answer { by, .. } = &signal {
+                    self.log.taken(by, Timestamp::now());
+                }
                 if let Some(leg) = self.legs.get(&leg) {
                     tell(leg, FromCall(signal));
                 }
@@ -419,6 +425,7 @@ impl Call {
         let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
         let actor = CallLeg { machine, name, place: Place { call, leg }, inbox, shown, timer: None }.start();
         self.legs.insert(leg, actor);
+        self.log.rung(&binding.caller.address);
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
         Ok(Device { leg, tag, party })
     }
@@ -429,6 +436,10 @@ impl Actor for Call {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.run(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.log.end(&self.house.journal, Timestamp::now());
     }
 }
 

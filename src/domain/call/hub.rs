@@ -98,6 +98,11 @@ impl Hub {
         hub
     }
 
+    /// Who called, and with what.
+    pub fn invitation(&self) -> &Invitation {
+        &self.invitation
+    }
+
     /// Takes what it wants.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.out)

@@ -4,6 +4,8 @@
 //! - `relay` tells all who have joined it (`join`, `leave`) what one of them tells it: a meeting room.
 //! - `click2call` rings the account's own devices and connects the one that answers with its first parameter; it tells
 //!   how far it is.
+//! - `chatroom` keeps a room open, whose name in the account's domain is its first parameter.
+//!
 //! Spec: XIMSS, "Real-Time Application Management" (taskStart).
 
 use crate::model::task::{TaskEvent, TaskId};
@@ -19,6 +21,8 @@ pub enum Deed {
     Tell(TaskId, String, Value),
     /// The account's devices are to be rung, and the one that answers connected with this address.
     Call(String),
+    /// A room of this name is to be open for as long as the program runs.
+    OpenRoom(String),
     /// The program has ended.
     End,
 }
@@ -40,6 +44,7 @@ pub fn built_in(name: &str) -> Option<Box<dyn Program>> {
     match name.trim_start_matches('#') {
         "echo" => Some(Box::new(Echo)),
         "relay" | "meeting" => Some(Box::<Relay>::default()),
+        "chatroom" => Some(Box::new(ChatRoom)),
         "click2call" => Some(Box::<ClickToCall>::default()),
         _ => None,
     }
@@ -101,6 +106,21 @@ impl Program for Relay {
             _ if !self.joined.contains(&from) => Vec::new(),
             name => self.all(from, name, &event.parameter),
         }
+    }
+}
+
+struct ChatRoom;
+
+impl Program for ChatRoom {
+    fn begin(&mut self, starter: TaskId, parameters: &[String]) -> Vec<Deed> {
+        match parameters.first() {
+            Some(name) => vec![Deed::OpenRoom(name.clone())],
+            None => vec![Deed::Tell(starter, "failed".to_owned(), Value::from("no name was given")), Deed::End],
+        }
+    }
+
+    fn hear(&mut self, event: &TaskEvent) -> Vec<Deed> {
+        if event.name == "close" { vec![Deed::End] } else { Vec::new() }
     }
 }
 

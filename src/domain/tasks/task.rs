@@ -7,12 +7,16 @@ use super::{Ear, Entry};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::Call;
 use crate::domain::house::House;
+use crate::domain::im;
+use crate::domain::rooms::OpenRoom;
 use crate::domain::signals::{Inbox, Item, SignalsWaiting};
 use crate::model::call::{CallParty, CallTarget};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::signal::Signal;
 use crate::model::task::{TaskEvent, TaskId};
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use crate::model::value::Value;
+use crate::store::accounts;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -36,6 +40,7 @@ pub struct Task {
     entry: Option<Entry>,
     /// Where the reports of a call come to.
     reports: Option<Inbox>,
+    room: Option<OpenRoom>,
     last: tokio::time::Instant,
 }
 
@@ -48,7 +53,7 @@ impl Task {
             let entry = tasks.enter(account, Ear::Task(ctx.address(), waiting.clone()));
             entered = entry.as_ref().map(Entry::id).map_err(Clone::clone);
             let last = tokio::time::Instant::now();
-            Self { house, owner, starter, parameters, program, waiting, entry: entry.ok(), reports: None, last }
+            Self { house, owner, starter, parameters, program, waiting, entry: entry.ok(), reports: None, room: None, last }
         });
         entered
     }
@@ -63,16 +68,45 @@ impl Task {
                     let _ = self.house.tasks.tell(to, event);
                 }
                 Deed::Call(peer) => self.call(&peer, ctx),
+                Deed::OpenRoom(name) => self.open_room(&name, ctx),
                 Deed::End => ctx.stop(),
             }
         }
+    }
+
+    /// Opens a room, unless an account has the name. The starter hears of it, or of what stands in its way.
+    fn open_room(&mut self, name: &str, ctx: &mut Context<Self>) {
+        let address = im::peer(name, &self.owner).ok().and_then(|peer| peer.account());
+        let address = address.filter(|address| address.domain == self.owner.address.domain);
+        let Some(address) = address else { return self.room_opened(Err(Fault::incorrect("room")), ctx) };
+        let (house, asked) = (self.house.clone(), address.clone());
+        let work = async move {
+            match house.store.read(move |tx| accounts::find(tx, &asked)).await? {
+                Some(_) => Err(Fault::exists("an account has this name")),
+                None => house.rooms.open(house.clone(), address),
+            }
+        };
+        ctx.spawn(work.into_actor(self).map(|opened, task, ctx| task.room_opened(opened, ctx)));
+    }
+
+    fn room_opened(&mut self, opened: Outcome<OpenRoom>, ctx: &mut Context<Self>) {
+        let tell = |name: &str, text: String| Deed::Tell(self.starter, name.to_owned(), Value::String(text));
+        let deeds = match opened {
+            Ok(room) => {
+                let deeds = vec![tell("opened", room.address().to_string())];
+                self.room = Some(room);
+                deeds
+            }
+            Err(fault) => vec![tell("failed", fault.text.into_owned()), Deed::End],
+        };
+        self.carry_out(deeds, ctx);
     }
 
     fn call(&mut self, peer: &str, ctx: &mut Context<Self>) {
         let reports = Inbox::new(ctx.address().recipient());
         self.reports = Some(reports.clone());
         let from = CallParty { address: self.owner.address.to_string(), name: None };
-        let target = crate::domain::im::peer(peer, &self.owner).ok().and_then(|peer| peer.account()).map(CallTarget::Account);
+        let target = im::peer(peer, &self.owner).ok().and_then(|peer| peer.account()).map(CallTarget::Account);
         let made = match target {
             Some(target) => Call::connect(self.house.clone(), &self.owner.address, from, target, reports),
             None => Err(Fault::incorrect("peer")),
@@ -102,6 +136,7 @@ impl Actor for Task {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         // Whoever started it hears of its end.
+        self.room.take();
         let event = TaskEvent { from: self.entry.as_ref().map(Entry::id), name: "[Dead]".to_owned(), parameter: Default::default() };
         let _ = self.house.tasks.tell(self.starter, event);
         self.entry.take();

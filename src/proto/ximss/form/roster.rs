@@ -49,6 +49,14 @@ pub fn presence(news: &PresenceNews) -> Element {
     let presence = match &news.says {
         PresenceSays::Asks => return asks(&news.peer),
         PresenceSays::Is(presence) => presence,
+        PresenceSays::Refused(failure) => {
+            return Element::new("presence")
+                .with("peer", &news.peer)
+                .with_some("clientID", news.client.as_ref())
+                .with("type", "error")
+                .with("errorText", &failure.text)
+                .with("signalCode", failure.code);
+        }
     };
     let offline = presence.detail == Detail::Offline;
     let named = |name: &str, text: &str| Element::new(name).text(text);

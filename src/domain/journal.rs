@@ -1,0 +1,138 @@
+//! `Journal`: lines that belong into files of accounts: what was written to whom, who called when. Written behind what
+//! they tell of, together, so that a conversation costs no commit for each word; a crash may take the last seconds.
+//!
+//! - `private/IM/PEER.log`: a line for each instant message, unless the preference `IMHistory` says NO.
+//! - `private/logs/calls-YYYY-MM.log`: a line for each call, unless the account's setting `CallLogs` says NO.
+//!
+//! A line begins with the time (RFC 3339); its fields stand between tabs, line ends in a text are written `\n`.
+//! Spec: XIMSS, "File Storage Operations" (the special directories); "Instant Messaging", "Signaling".
+
+use super::access::Caller;
+use super::files;
+use super::house::House;
+use super::preferences::Preferences;
+use crate::model::files::{FileName, WriteAt};
+use crate::model::limits::Limits;
+use crate::model::names::AccountAddress;
+use crate::model::time::Timestamp;
+use crate::model::value::Value;
+use crate::store::{WriteTx, accounts};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Lines are collected for so long.
+const TOGETHER: Duration = Duration::from_secs(2);
+/// The most bytes that wait to be written; past it lines are dropped.
+const MOST_BYTES: usize = 8 << 20;
+
+/// What a line tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An instant message.
+    Message,
+    /// A call.
+    Call,
+}
+
+type Waiting = BTreeMap<(AccountAddress, Kind, String), String>;
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<(Waiting, usize)>,
+    filled: Notify,
+}
+
+/// The journal. Cloning gives another handle.
+#[derive(Clone, Default)]
+pub struct Journal(Arc<Shared>);
+
+impl Journal {
+    /// One line more for a file of an account; the account may be anybody's.
+    pub fn note(&self, account: &AccountAddress, kind: Kind, file: String, at: Timestamp, fields: &[&str]) {
+        let mut line = at.iso8601();
+        for field in fields {
+            line.push('\t');
+            line.push_str(&field.replace('\\', "\\\\").replace(['\r', '\t'], " ").replace('\n', "\\n"));
+        }
+        line.push('\n');
+        {
+            // A panic while the lock was held cannot leave a line half written.
+            let mut guard = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let (waiting, bytes) = &mut *guard;
+            if *bytes + line.len() > MOST_BYTES {
+                return;
+            }
+            *bytes += line.len();
+            waiting.entry((account.clone(), kind, file)).or_default().push_str(&line);
+        }
+        self.0.filled.notify_one();
+    }
+
+    fn take(&self) -> Waiting {
+        let mut guard = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *guard).0
+    }
+}
+
+/// A peer's name as a file name.
+pub fn file_of(peer: &str) -> String {
+    peer.chars().map(|c| if c.is_alphanumeric() || "@.-_+".contains(c) { c } else { '_' }).collect()
+}
+
+/// Writes for as long as the server runs. Spawned once by the app floor.
+pub async fn run(house: Arc<House>) {
+    loop {
+        house.journal.0.filled.notified().await;
+        tokio::time::sleep(TOGETHER).await;
+        write_all(&house).await;
+    }
+}
+
+/// Writes what waits.
+pub async fn write_all(house: &House) {
+    let limits = house.settings().limits.clone();
+    for ((account, kind, file), lines) in house.journal.take() {
+        let limits = limits.clone();
+        // An account without room keeps what it has; the store has logged what else went wrong.
+        let _ = house.store.write(move |tx| write(tx, &account, kind, &file, &lines, &limits)).await;
+    }
+}
+
+fn write(tx: &WriteTx, address: &AccountAddress, kind: Kind, file: &str, lines: &str, limits: &Limits) -> crate::model::fault::Outcome<()> {
+    let Some(account) = accounts::find(tx, address)? else { return Ok(()) };
+    let wanted = match kind {
+        Kind::Message => Preferences::read(tx, &Caller { account, address: address.clone() })?.get("IMHistory").is_some_and(Value::is_yes),
+        Kind::Call => accounts::get(tx, account)?.setting("CallLogs").is_some_and(|setting| setting.eq_ignore_ascii_case("YES")),
+    };
+    if !wanted {
+        return Ok(());
+    }
+    let name: FileName = file.parse()?;
+    files::write(tx, account, &name, lines.as_bytes(), WriteAt::End, limits, Timestamp::now()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{house, new_account};
+
+    #[actix::test]
+    async fn lines_come_into_their_files_in_order() {
+        let house = house();
+        let alice = new_account(&house.store, "alice@example.test").await;
+        let file = || format!("private/IM/{}.log", file_of("bob@ex/ample"));
+        for text in ["one", "two\nlines\tand a tab"] {
+            house.journal.note(&alice.address, Kind::Message, file(), Timestamp(0), &["<", text]);
+        }
+        house.journal.note(&"nobody@example.test".parse().unwrap(), Kind::Message, file(), Timestamp(0), &["x"]);
+        write_all(&house).await;
+        house.journal.note(&alice.address, Kind::Message, file(), Timestamp(60), &[">", "three"]);
+        write_all(&house).await;
+        let name = "private/IM/bob@ex_ample.log".parse().unwrap();
+        let written = house.store.read(move |tx| files::read(tx, alice.account, &name)).await.unwrap().unwrap();
+        let expected = "1970-01-01T00:00:00Z\t<\tone\n1970-01-01T00:00:00Z\t<\ttwo\\nlines and a tab\n1970-01-01T00:01:00Z\t>\tthree\n";
+        assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
+}
