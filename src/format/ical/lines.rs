@@ -45,15 +45,15 @@ impl<'a> Iterator for Lines<'a> {
         let mut whole = Cow::Borrowed(first);
         let soft = is_quoted_printable(first);
         loop {
-            if let Some(b' ' | b'\t') = self.rest.first() {
-                self.rest = self.rest.get(1..).unwrap_or_default();
-                let more = self.physical().unwrap_or_default();
-                whole.to_mut().extend_from_slice(more);
-            } else if soft && whole.last() == Some(&b'=') && !self.rest.is_empty() {
+            if soft && whole.last() == Some(&b'=') && !self.rest.is_empty() {
                 let more = self.physical().unwrap_or_default();
                 let line = whole.to_mut();
                 line.pop();
                 line.extend_from_slice(more);
+            } else if let Some(b' ' | b'\t') = self.rest.first() {
+                self.rest = self.rest.get(1..).unwrap_or_default();
+                let more = self.physical().unwrap_or_default();
+                whole.to_mut().extend_from_slice(more);
             } else {
                 return Some(whole);
             }
@@ -117,11 +117,14 @@ fn charset(property: &Property) -> Option<&'static encoding_rs::Encoding> {
     property.parameter("CHARSET").and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()))
 }
 
-/// A parameter, and what follows it: `;` or `:`. None where neither comes. An empty one is passed over.
+/// A parameter, and what follows it: `;` or `:`. None where neither comes or it has no name; an empty one is passed over.
 fn parameter(text: &str) -> Option<(Option<Parameter>, &str)> {
     let end = text.find(['=', ';', ':'])?;
     let (name, rest) = text.split_at(end);
     let name = name.trim().to_ascii_uppercase();
+    if !is_token(&name) && !(name.is_empty() && !rest.starts_with('=')) {
+        return None;
+    }
     let Some(mut rest) = rest.strip_prefix('=') else {
         let flag = (!name.is_empty()).then_some(Parameter { name, values: Vec::new() });
         return Some((flag, rest));

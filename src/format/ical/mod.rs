@@ -45,3 +45,6 @@ impl Default for Bounds {
 
 /// The deepest nesting of components.
 pub const DEEPEST: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -160,6 +160,17 @@ impl Rule {
         self.weekdays.is_empty() && self.positions.is_empty() && !self.has_parts_beside_weekdays()
     }
 
+    /// `MO,-1FR`: the crate takes only what both of them give, so each `MO` becomes the first to the last one.
+    fn spell_out(&self, weekdays: &mut Vec<(i16, Weekday)>) {
+        let mixed = weekdays.iter().any(|(n, _)| *n == 0) && weekdays.iter().any(|(n, _)| *n != 0);
+        if !mixed || self.frequency == Frequency::Weekly {
+            return;
+        }
+        let most = if self.frequency == Frequency::Monthly || !self.months.is_empty() { 5 } else { 53 };
+        let every = |(n, day): (i16, Weekday)| if n == 0 { (1..=most).map(|n| (n, day)).collect() } else { vec![(n, day)] };
+        *weekdays = std::mem::take(weekdays).into_iter().flat_map(every).collect();
+    }
+
     fn by_crate(&self, start: WallClock, sink: &mut Sink) {
         let Some((rule, from)) = self.for_crate(naive(start), naive(WallClock(sink.from))) else {
             sink.budget.capped = true;
@@ -215,6 +226,7 @@ impl Rule {
                 first.checked_add_days(Days::new(u64::try_from(periods.max(0) * self.interval * 7).ok()?))?
             }
         };
+        self.spell_out(&mut weekdays);
         let small = |list: &[i16]| list.iter().filter_map(|n| i8::try_from(*n).ok()).collect::<Vec<i8>>();
         let times = |list: &[i16]| list.iter().filter_map(|n| u8::try_from(*n).ok()).collect::<Vec<u8>>();
         let months: Vec<chrono::Month> = months.iter().filter_map(|n| u8::try_from(*n).ok()?.try_into().ok()).collect();

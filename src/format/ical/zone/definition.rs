@@ -16,8 +16,9 @@ use std::ops::Range;
 const DAY: i64 = 86_400;
 /// Seconds of a year, about.
 const YEAR: i64 = 366 * DAY;
-/// The years past the range in which a rule must still hold to be written without an end.
-const AHEAD: i64 = 4;
+/// The years past the range in which a rule must still hold to be written without an end: as many as it takes until the
+/// days of the week fall on the same dates again, so that "the fourth Friday" and "on or after the 23rd" are told apart.
+const AHEAD: i64 = 28;
 /// The most years that are looked at.
 const MOST_YEARS: i64 = 200;
 

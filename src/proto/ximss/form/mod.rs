@@ -2,6 +2,7 @@
 
 pub mod acl;
 pub mod attributes;
+pub mod calendar;
 pub mod call;
 pub mod contact;
 pub mod found;
