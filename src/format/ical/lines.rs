@@ -37,7 +37,8 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let first = loop {
-            let line = self.physical()?;
+            // What is folded onto an empty line begins a line of its own.
+            let line = self.physical()?.trim_ascii_start();
             if !line.is_empty() {
                 break line;
             }
@@ -83,7 +84,8 @@ fn raw(text: &str) -> Property {
     Property { value: text.to_owned(), ..Property::default() }
 }
 
-fn is_token(text: &str) -> bool {
+/// True for what can be the name of a component, a property or a parameter.
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
 }
 

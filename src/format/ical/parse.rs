@@ -99,6 +99,9 @@ impl Tree {
                 self.close();
             }
         }
+        if !lines::is_token(name) {
+            return Err(incorrect("a component has no name"));
+        }
         self.components += 1;
         if self.components > self.bounds.components {
             return Err(Fault::quota("calendar item has too many components"));

@@ -33,7 +33,8 @@ pub fn calendars(calendars: &[Component]) -> Element {
 pub fn element(component: &Component) -> Element {
     let is_calendar = component.is("VCALENDAR");
     let name = component.name.to_ascii_lowercase();
-    let mut out = match (is_calendar, is_name(&name)) {
+    let has_inside = !component.properties.is_empty() || !component.components.is_empty();
+    let mut out = match (is_calendar, is_name(&name) && (is_component(&name) || has_inside)) {
         (true, _) => Element::new("vCalendar"),
         (false, true) => Element::new(name),
         (false, false) => Element::new("x-component").with("name", &component.name),
@@ -159,8 +160,9 @@ pub fn component(element: &Element, depth: usize) -> Outcome<Component> {
     }
     let mut out = Component::new(name);
     if out.is("VCALENDAR") {
-        for name in ATTRIBUTES {
-            out.properties.extend(element.get(name).map(|value| Property::of_text(name, value)));
+        for (name, value) in &element.attributes {
+            let name = ATTRIBUTES.iter().find(|known| known.eq_ignore_ascii_case(name));
+            out.properties.extend(name.map(|name| Property::of_text(name, value)));
         }
     }
     for child in element.elements() {

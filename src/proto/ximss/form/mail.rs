@@ -222,7 +222,16 @@ fn part_at(element: &Element, depth: usize) -> Outcome<DraftPart> {
     };
     let type_parameters =
         parameters(element, "type-")?.into_iter().filter(|(n, _)| !n.eq_ignore_ascii_case("format") && !n.eq_ignore_ascii_case("charset"));
-    let (kind, subtype) = (token(element, "type")?, token(element, "subtype")?);
+    let (mut kind, mut subtype) = (token(element, "type")?, token(element, "subtype")?);
+    let mut type_parameters: Vec<(String, String)> = type_parameters.collect();
+    if let Some(inner) = element.elements().next() {
+        if let (None, None, Some((own_kind, own_subtype))) = (&kind, &subtype, objects::type_of(inner)) {
+            (kind, subtype) = (Some(own_kind.to_owned()), Some(own_subtype.to_owned()));
+        }
+        let is_said = |name: &str, said: &[(String, String)]| said.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let missing = objects::parameters(inner).into_iter().filter(|(name, _)| !is_said(name, &type_parameters)).collect::<Vec<_>>();
+        type_parameters.extend(missing);
+    }
     Ok(DraftPart {
         source: source(element, kind.as_deref(), subtype.as_deref(), depth)?,
         charset: plain(element, "charset")?,
@@ -231,7 +240,7 @@ fn part_at(element: &Element, depth: usize) -> Outcome<DraftPart> {
         description: element.get("description").map(one_line),
         location: plain(element, "location")?,
         class: plain(element, "class")?,
-        type_parameters: type_parameters.collect(),
+        type_parameters,
         disposition_parameters: parameters(element, "disposition-")?,
         kind,
         subtype,
@@ -281,7 +290,7 @@ fn source(element: &Element, kind: Option<&str>, subtype: Option<&str>, depth: u
     }
     if let Some(document) = first {
         let is_xml = subtype.is_some_and(|s| s == "xml" || s.ends_with("+xml"));
-        if is_xml || document.name.eq_ignore_ascii_case("iCalendar") {
+        if is_xml {
             let xml = String::from_utf8(to_bytes(document)).map_err(|_| Fault::incorrect("MIME"))?;
             return Ok(Source::Xml(xml));
         }

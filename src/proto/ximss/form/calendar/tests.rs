@@ -10,12 +10,15 @@ fn of_xml(text: &str) -> Element {
     document(text.as_bytes(), &Limits::default()).unwrap()
 }
 
-/// The same meaning has the same form: texts lose escapes that nobody needs.
+/// The same meaning has the same form: texts lose escapes that nobody needs, attributes of the calendar come first.
 fn plain(mut component: Component) -> Component {
     for property in &mut component.properties {
         if !values::is_kept(property) {
             property.value = crate::model::component::protected(&property.text());
         }
+    }
+    if component.is("VCALENDAR") {
+        component.properties.sort_by_key(|p| !ATTRIBUTES.contains(&p.name.as_str()));
     }
     component.components = component.components.into_iter().map(plain).collect();
     component

@@ -169,9 +169,10 @@ const LIST_PARAMETERS: &[&str] = &["MEMBER", "DELEGATED-TO", "DELEGATED-FROM", "
 /// The attribute of a parameter. Values that could be parted wrongly are in quotes.
 pub(super) fn joined(name: &str, values: &[String]) -> String {
     let is_list = LIST_PARAMETERS.contains(&name);
+    let is_safe = |value: &String| !value.contains([',', '"']) && value.trim() == value;
     match values {
-        [one] if !one.starts_with('"') && !(is_list && one.contains(',')) => one.clone(),
-        many if is_list && many.iter().all(|value| !value.contains([',', '"'])) => many.join(","),
+        [one] if !one.starts_with('"') && (!is_list || is_safe(one)) => one.clone(),
+        many if is_list && many.iter().all(is_safe) => many.join(","),
         many => many.iter().map(|value| format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))).collect::<Vec<_>>().join(","),
     }
 }
