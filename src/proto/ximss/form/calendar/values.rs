@@ -154,12 +154,12 @@ pub(super) fn show(property: &Property, element: Element) -> Element {
 
 /// The value that an element's text is.
 pub(super) fn value(property: &Property, element: &Element) -> String {
+    let text = element.body();
     let form = match (Form::of(&property.name), element.get(FORM)) {
         (Form::Unknown, Some(form)) if form.eq_ignore_ascii_case("text") => Form::Text,
-        (Form::Unknown, Some(form)) if form.eq_ignore_ascii_case("verbatim") => Form::Verbatim,
+        (Form::Unknown, Some(form)) if form.eq_ignore_ascii_case("verbatim") => return text.replace(['\r', '\n'], ""),
         (form, _) => form,
     };
-    let text = element.body();
     form.read(if form == Form::Verbatim { text.trim_matches(['\r', '\n', '\t']) } else { &text })
 }
 
