@@ -124,7 +124,8 @@ fn parameter(text: &str) -> Option<(Option<Parameter>, &str)> {
     let end = text.find(['=', ';', ':'])?;
     let (name, rest) = text.split_at(end);
     let name = name.trim().to_ascii_uppercase();
-    if !is_token(&name) && !(name.is_empty() && !rest.starts_with('=')) {
+    let is_nothing = name.is_empty() && !rest.starts_with('=');
+    if !is_nothing && !is_token(&name) {
         return None;
     }
     let Some(mut rest) = rest.strip_prefix('=') else {
