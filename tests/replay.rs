@@ -15,14 +15,17 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 const TARGETS: &[(&str, Body)] = &[
+    ("calendar", bodies::calendar::run),
     ("compose", bodies::compose::run),
     ("forms", bodies::forms::run),
     ("frames", bodies::frames::run),
     ("mime", bodies::mime::run),
     ("names", bodies::names::run),
     ("objects", bodies::objects::run),
+    ("recurrence", bodies::recurrence::run),
     ("urls", bodies::urls::run),
     ("websocket", bodies::websocket::run),
+    ("xcal", bodies::xcal::run),
     ("xml", bodies::xml::run),
 ];
 
