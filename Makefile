@@ -4,9 +4,13 @@ CARGO   ?= cargo
 PREFIX  ?= /usr/local
 SYSTEM  ?= $(PREFIX)/lib
 STATIC  := x86_64-unknown-linux-gnu
+# No library of the system; and random numbers from the kernel's call, never from /dev, which need not be there.
+STATIC_FLAGS := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"
 FUZZ    := tests/fuzz
 FUZZ_SECONDS ?= 60
 KILLS   ?= 50
+SECONDS := 3600
+SESSIONS := 1000
 # Debian's package tool, with root's rights where we have not got them.
 APT     := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
@@ -18,7 +22,7 @@ ARM     := $(abspath $(TARGET))/arm64
 ARM_BINARY := $(ARM)/$(ARM64)/release/posthouse
 ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
-.PHONY: run test check bench crash fuzz docs build static static-arm64 test-arm64 install tools arm64-tools
+.PHONY: run test check bench crash fuzz soak docs build static static-arm64 test-arm64 install tools arm64-tools
 
 run: tools ## build and serve on built-in defaults, data in ./posthouse-data
 	$(CARGO) run --release --locked -- serve
@@ -48,6 +52,9 @@ fuzz: tools ## every fuzz target for $(FUZZ_SECONDS) seconds
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=2048 || exit 1; \
 	done
 
+soak: tools ## $(SESSIONS) sessions of households for $(SECONDS) seconds: make soak SECONDS=120
+	POSTHOUSE_SOAK_SECONDS=$(SECONDS) POSTHOUSE_SOAK_SESSIONS=$(SESSIONS) $(CARGO) test --release --locked --test soak
+
 docs: tools ## the reference, the sample configuration and the code's own pages, in $(TARGET)/doc
 	$(CARGO) doc --locked --no-deps --quiet
 	$(CARGO) run --locked --quiet -- ops --markdown > $(TARGET)/doc/operations.md
@@ -58,7 +65,7 @@ build: tools ## the binary, in $(TARGET)/release
 	$(CARGO) build --release --locked
 
 static: tools ## a binary without any library of the system
-	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static" \
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='$(STATIC_FLAGS)' \
 	  $(CARGO) build --release --locked --target $(STATIC)
 	@ldd $(TARGET)/$(STATIC)/release/posthouse 2>&1 | grep -Eq "statically linked|not a dynamic executable"
 	@ls -l $(TARGET)/$(STATIC)/release/posthouse
@@ -66,7 +73,7 @@ static: tools ## a binary without any library of the system
 static-arm64: tools arm64-tools ## the same for 64-bit ARM boards, in $(TARGET)/arm64
 	RUSTC=$(ARM)/rustc CARGO_TARGET_DIR=$(ARM) \
 	CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static" \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS='$(STATIC_FLAGS)' \
 	  $(CARGO) build --release --locked --target $(ARM64)
 	@LC_ALL=C aarch64-linux-gnu-readelf -l $(ARM_BINARY) | grep -q "Requesting program interpreter" && \
 	  { echo "$(ARM_BINARY) wants libraries of the system" >&2; exit 1; } || ls -l $(ARM_BINARY)

@@ -14,6 +14,8 @@ mod certificate;
 mod client;
 mod folders;
 mod mail;
+#[path = "../support/process.rs"]
+mod process;
 mod server;
 mod sessions;
 

@@ -1,6 +1,7 @@
 //! The server under test: its own process, its own data, ephemeral ports on loopback; memory and processor time from
 //! the kernel's accounting.
 
+use crate::process;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -90,9 +91,7 @@ impl Server {
 
     /// Its proportional share of memory, in KB.
     pub fn memory(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).expect("the kernel tells of memory");
-        let line = text.lines().find(|line| line.starts_with("Pss:")).expect("there is a line for the share");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("it is a number")
+        process::memory(self.pid())
     }
 
     /// From now on, the most memory that it has had at a time is reckoned anew.
@@ -109,9 +108,7 @@ impl Server {
 
     /// Its processor time so far, in milliseconds.
     pub fn processor_time(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the kernel tells of time");
-        let fields: Vec<&str> = text.rsplit(')').next().expect("there is a name").split_whitespace().collect();
-        fields[11..13].iter().map(|n| n.parse::<f64>().expect("ticks are numbers")).sum::<f64>() * 10.0
+        process::processor_time(self.pid())
     }
 
     /// Waits until it has nothing to do any more.
@@ -125,9 +122,7 @@ impl Server {
 
     /// Bytes it has sent to the disk so far.
     pub fn bytes_written(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).expect("the kernel tells of writing");
-        let line = text.lines().find(|line| line.starts_with("write_bytes:")).expect("there is a line for it");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("it is a number")
+        process::bytes_written(self.pid())
     }
 }
 

@@ -22,19 +22,25 @@ impl Answer {
     }
 }
 
-/// Sends a request: method, path, header fields, body.
-pub fn request(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(server).expect("the server accepts");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
+/// A request as it goes over the wire; the connection stays open afterwards if it is to be kept.
+pub fn written(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8], keep: bool) -> Vec<u8> {
+    let connection = if keep { "keep-alive" } else { "close" };
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: {connection}\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     if !body.is_empty() || method == "POST" {
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
+    [head.as_bytes(), b"\r\n", body].concat()
+}
+
+/// Sends a request: method, path, header fields, body.
+pub fn request(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(server).expect("the server accepts");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
     // A server that has heard enough answers before it has read all.
-    let _ = stream.write_all(&[head.as_bytes(), b"\r\n", body].concat());
+    let _ = stream.write_all(&written(server, method, path, headers, body, false));
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes);
     assert!(read.is_ok() || !bytes.is_empty(), "the server answers: {read:?}");
@@ -46,7 +52,8 @@ pub fn get(server: SocketAddr, path: &str) -> Answer {
     request(server, "GET", path, &[], b"")
 }
 
-fn answer(bytes: &[u8]) -> Answer {
+/// Reads an answer that has come as a whole.
+pub fn answer(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");
     let head = std::str::from_utf8(&bytes[..end]).expect("the head is text");
     let mut lines = head.split("\r\n");

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod conversation;
 pub mod http;
 pub mod matching;
+pub mod process;
 pub mod server;
 pub mod web;
 pub mod websocket;

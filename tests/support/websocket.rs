@@ -23,17 +23,58 @@ pub enum Frame {
     Gone,
 }
 
+/// The request that asks for a WebSocket.
+pub fn upgrade(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    );
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    head + "\r\n"
+}
+
+/// A frame of a client.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ 0..126 => frame.push(0x80 | short as u8),
+        middle @ 126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(middle as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(long as u64).to_be_bytes());
+        }
+    }
+    let mask = [7, 77, 177, 27];
+    frame.extend_from_slice(&mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+/// Takes the first frame of the server out of what has come, once it is there as a whole: its first byte and its payload.
+pub fn take_frame(buffer: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let [first, second] = *buffer.get(..2)?.first_chunk()?;
+    assert_eq!(second & 0x80, 0, "a server does not mask");
+    let number = |bytes: &[u8]| bytes.iter().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
+    let (length, at) = match second {
+        126 => (number(buffer.get(2..4)?), 4),
+        127 => (number(buffer.get(2..10)?), 10),
+        short => (usize::from(short), 2),
+    };
+    buffer.get(..at + length)?;
+    let frame: Vec<u8> = buffer.drain(..at + length).collect();
+    Some((first, frame[at..].to_vec()))
+}
+
 impl Socket {
     /// Connects. Err with the status where the server refuses.
     pub fn connect(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut stream = TcpStream::connect(server).expect("the server accepts");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
-        let mut head = format!(
-            "GET {path} HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        );
-        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
-        stream.write_all(format!("{head}\r\n").as_bytes()).expect("the server reads");
+        let head = upgrade(server, path, headers);
+        stream.write_all(head.as_bytes()).expect("the server reads");
         let mut socket = Self { stream, buffer: Vec::new() };
         let end = loop {
             if let Some(end) = socket.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -59,21 +100,7 @@ impl Socket {
 
     /// Sends a frame as it is asked for.
     pub fn send_frame(&mut self, first: u8, payload: &[u8]) {
-        let mut frame = vec![first];
-        match payload.len() {
-            short @ 0..126 => frame.push(0x80 | short as u8),
-            middle @ 126..65_536 => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&(middle as u16).to_be_bytes());
-            }
-            long => {
-                frame.push(0x80 | 127);
-                frame.extend_from_slice(&(long as u64).to_be_bytes());
-            }
-        }
-        let mask = [7, 77, 177, 27];
-        frame.extend_from_slice(&mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        let frame = masked(first, payload);
         // A server that has had enough does not read on.
         let _ = self.stream.write_all(&frame);
     }
@@ -99,27 +126,13 @@ impl Socket {
 
     fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
-            if let Some(frame) = self.buffered() {
+            if let Some(frame) = take_frame(&mut self.buffer) {
                 return Some(frame);
             }
             if !self.read() {
                 return None;
             }
         }
-    }
-
-    fn buffered(&mut self) -> Option<(u8, Vec<u8>)> {
-        let [first, second] = *self.buffer.get(..2)?.first_chunk()?;
-        assert_eq!(second & 0x80, 0, "a server does not mask");
-        let number = |bytes: &[u8]| bytes.iter().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
-        let (length, at) = match second {
-            126 => (number(self.buffer.get(2..4)?), 4),
-            127 => (number(self.buffer.get(2..10)?), 10),
-            short => (usize::from(short), 2),
-        };
-        self.buffer.get(..at + length)?;
-        let frame: Vec<u8> = self.buffer.drain(..at + length).collect();
-        Some((first, frame[at..].to_vec()))
     }
 
     /// The next message.

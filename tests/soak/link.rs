@@ -1,0 +1,248 @@
+//! One session's way to the server: XIMSS over TCP, TLS or WebSocket as a stream of messages, or over HTTP. Requests are
+//! asked one by one; what the server says unasked is kept until somebody looks.
+
+use crate::support::websocket::{masked, take_frame, upgrade};
+use crate::support::ximss::{is_notice, parse};
+use crate::support::{certificate, server::Server};
+use crate::tally::Tally;
+use crate::web::Web;
+use posthouse::xml::Element;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What went wrong, in words.
+pub type Outcome<T = ()> = Result<T, String>;
+
+/// How long the server may think before it counts as dead. A guard, not a measure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The ways in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// XIMSS in clear text.
+    Clear,
+    /// XIMSS over TLS.
+    Tls,
+    /// XIMSS over WebSocket.
+    WebSocket,
+    /// XIMSS over HTTP.
+    Http,
+}
+
+/// Where the ways in are.
+#[derive(Debug, Clone, Copy)]
+pub struct Doors {
+    /// XIMSS in clear text.
+    pub ximss: SocketAddr,
+    /// XIMSS over TLS.
+    pub ximss_tls: SocketAddr,
+    /// HTTP.
+    pub http: SocketAddr,
+}
+
+impl Doors {
+    /// Those of a server.
+    pub fn of(server: &Server) -> Self {
+        Self { ximss: server.ximss(), ximss_tls: server.ximss_tls(), http: server.http() }
+    }
+}
+
+/// What carries bytes both ways.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+enum Way {
+    Messages { stream: Box<dyn Stream>, buffer: Vec<u8>, web_socket: bool },
+    Web(Web),
+}
+
+/// A connection, or for HTTP what takes the place of one.
+pub struct Link {
+    way: Way,
+    number: u32,
+    tally: Rc<Tally>,
+    /// What the server has said unasked.
+    pub notices: Vec<Element>,
+}
+
+async fn connect(address: SocketAddr) -> Outcome<TcpStream> {
+    let stream = TcpStream::connect(address).await.map_err(|error| format!("no connection: {error}"))?;
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    Ok(stream)
+}
+
+async fn secured(stream: Box<dyn Stream>) -> Outcome<Box<dyn Stream>> {
+    let name = "localhost".try_into().map_err(|_| "no name")?;
+    let connector = tokio_rustls::TlsConnector::from(certificate::any());
+    Ok(Box::new(connector.connect(name, stream).await.map_err(|error| format!("no TLS: {error}"))?))
+}
+
+impl Link {
+    /// Connects; nobody is logged in.
+    pub async fn connect(doors: &Doors, kind: Kind, tally: &Rc<Tally>) -> Outcome<Self> {
+        let messages = |stream, web_socket| Way::Messages { stream, buffer: Vec::new(), web_socket };
+        let way = match kind {
+            Kind::Clear => messages(Box::new(connect(doors.ximss).await?), false),
+            Kind::Tls => messages(secured(Box::new(connect(doors.ximss_tls).await?)).await?, false),
+            Kind::WebSocket => {
+                let mut stream = connect(doors.http).await?;
+                let asked = upgrade(doors.http, "/ximss/ws", &[]);
+                stream.write_all(asked.as_bytes()).await.map_err(|error| error.to_string())?;
+                messages(Box::new(stream), true)
+            }
+            Kind::Http => Way::Web(Web::new(doors.http)),
+        };
+        let mut link = Self { way, number: 0, tally: tally.clone(), notices: Vec::new() };
+        if kind == Kind::WebSocket {
+            link.upgraded().await?;
+        }
+        Ok(link)
+    }
+
+    async fn upgraded(&mut self) -> Outcome {
+        let Way::Messages { stream, buffer, .. } = &mut self.way else { return Ok(()) };
+        let end = loop {
+            if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end;
+            }
+            read(stream, buffer).await?;
+        };
+        let head: Vec<u8> = buffer.drain(..end + 4).collect();
+        if head.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(format!("no WebSocket: {}", String::from_utf8_lossy(&head))) }
+    }
+
+    /// Logs in with a password; gives the session's ID for its URLs.
+    pub async fn log_in(&mut self, user: &str, password: &str) -> Outcome<String> {
+        let data = match &mut self.way {
+            Way::Web(web) => {
+                self.tally.asked("login");
+                web.log_in(user, password).await?
+            }
+            Way::Messages { .. } => self.ask(&format!(r#"<login authData="{user}" password="{password}" version="6.1"/>"#)).await?,
+        };
+        session_id(&data)
+    }
+
+    /// Goes on over TLS, which the server has agreed to.
+    pub async fn start_tls(&mut self) -> Outcome {
+        let Way::Messages { stream, .. } = &mut self.way else { return Err("HTTP has no starttls".to_owned()) };
+        let clear = std::mem::replace(stream, Box::new(tokio::io::empty()));
+        *stream = secured(clear).await?;
+        Ok(())
+    }
+
+    /// Logs in by SASL in two steps: the server asks for the data, which it then gets.
+    pub async fn log_in_when_asked(&mut self, method: &str, data: &str) -> Outcome {
+        self.tally.asked("login");
+        self.send(&format!(r#"<login id="sasl" method="{method}"/>"#)).await?;
+        let challenge = self.next().await?;
+        if challenge.name != "challenge" {
+            return Err(format!("no challenge: {challenge:?}"));
+        }
+        session_id(&self.ask(&format!(r#"<auth value="{data}"/>"#)).await?).map(drop)
+    }
+
+    /// Has a request answered that must succeed; gives the data it brought.
+    pub async fn ask(&mut self, request: &str) -> Outcome<Vec<Element>> {
+        let (response, data) = self.answered(request).await?;
+        match response.get("errorText") {
+            None => Ok(data),
+            Some(text) => Err(format!("{request}: {text}")),
+        }
+    }
+
+    /// Has a request answered; gives the response and the data before it.
+    async fn answered(&mut self, request: &str) -> Outcome<(Element, Vec<Element>)> {
+        let end = request.find([' ', '/', '>']).ok_or("a request has a name")?;
+        let (name, rest) = request.split_at(end);
+        self.number += 1;
+        let id = format!("s{}", self.number);
+        let text = format!("{name} id=\"{id}\"{rest}");
+        self.tally.asked(&name[1..]);
+        let begun = Instant::now();
+        let answer = tokio::time::timeout(PATIENCE, self.exchange(&text, &id)).await.map_err(|_| format!("{request}: no answer"))?;
+        self.tally.took(begun.elapsed());
+        answer.map_err(|error| format!("{request}: {error}"))
+    }
+
+    async fn exchange(&mut self, text: &str, id: &str) -> Outcome<(Element, Vec<Element>)> {
+        let mut data = Vec::new();
+        if let Way::Web(web) = &mut self.way {
+            let mut messages = web.sync(text).await?;
+            let at = messages.iter().position(|message| message.name == "response").ok_or("no response")?;
+            let response = messages.remove(at);
+            let (notices, answers): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_notice);
+            self.notices.extend(notices);
+            return Ok((response, answers));
+        }
+        self.send(text).await?;
+        loop {
+            let message = self.next().await?;
+            if is_notice(&message) {
+                self.notices.push(message);
+            } else if message.get("id") != Some(id) {
+                return Err(format!("an answer to something else: {message:?}"));
+            } else if message.name == "response" {
+                return Ok((message, data));
+            } else {
+                data.push(message);
+            }
+        }
+    }
+
+    /// Lets notices that are there come in: by a request that does nothing, or by a poll.
+    pub async fn look(&mut self) -> Outcome {
+        if let Way::Web(web) = &mut self.way {
+            let polled = tokio::time::timeout(PATIENCE, web.poll()).await.map_err(|_| "a poll has no answer")??;
+            self.notices.extend(polled);
+            return Ok(());
+        }
+        self.ask("<noop/>").await.map(drop)
+    }
+
+    async fn send(&mut self, text: &str) -> Outcome {
+        let Way::Messages { stream, web_socket, .. } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
+        let bytes = if *web_socket { masked(0x81, text.as_bytes()) } else { [text.as_bytes(), b"\0"].concat() };
+        stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
+        stream.flush().await.map_err(|error| error.to_string())
+    }
+
+    async fn next(&mut self) -> Outcome<Element> {
+        let Way::Messages { stream, buffer, web_socket } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
+        loop {
+            if !*web_socket {
+                if let Some(end) = buffer.iter().position(|byte| *byte == 0) {
+                    let message = parse(&buffer[..end]);
+                    buffer.drain(..=end);
+                    return Ok(message);
+                }
+            } else if let Some((first, payload)) = take_frame(buffer) {
+                match first {
+                    0x81 => return Ok(parse(&payload)),
+                    0x89 => stream.write_all(&masked(0x8A, &payload)).await.map_err(|error| error.to_string())?,
+                    other => return Err(format!("a frame of the kind {other:x}")),
+                }
+                continue;
+            }
+            read(stream, buffer).await?;
+        }
+    }
+}
+
+async fn read(stream: &mut Box<dyn Stream>, buffer: &mut Vec<u8>) -> Outcome {
+    buffer.reserve(8 << 10);
+    match stream.read_buf(buffer).await {
+        Ok(0) => Err("the server closed the connection".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The ID of the session that a login began.
+pub fn session_id(data: &[Element]) -> Outcome<String> {
+    let id = data.iter().find(|message| message.name == "session").and_then(|session| session.get("urlID"));
+    id.map(str::to_owned).ok_or_else(|| format!("no session: {data:?}"))
+}

@@ -1,0 +1,157 @@
+//! The soak: a server lives through the days of many households. `make soak` runs a thousand sessions for an hour;
+//! `make soak SECONDS=120 SESSIONS=200` less of it; as a part of `make test` it is over in moments.
+//!
+//! It fails, with status 1, if a request is refused that must succeed, if a change is not told to everybody who has
+//! the mailbox open within so and so many rounds, if the server's memory grows, or if the server logs an error or does
+//! not end in order. Operations that did not occur are named at the end.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "what cannot go on panics")]
+#![allow(clippy::disallowed_methods, reason = "people pause between what they do")]
+
+mod deeds;
+mod household;
+mod link;
+#[path = "../bench/mail.rs"]
+#[allow(dead_code, reason = "the benchmarks use more of it")]
+mod mail;
+#[path = "../support/mod.rs"]
+mod support;
+mod tally;
+mod verdict;
+mod view;
+mod web;
+
+use household::{Household, PASSWORD, PATIENCE, Run, SEATS, accounts};
+use link::Doors;
+use mail::{Maker, SMALL};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use support::server::{Server, Setup};
+use tally::Tally;
+use verdict::{Memory, Verdict};
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+/// What every household does however short the run is.
+const DEEDS_AT_LEAST: u64 = 200;
+
+/// How much of it.
+#[derive(Clone, Copy)]
+struct Extent {
+    seconds: u64,
+    households: usize,
+    pause: Duration,
+}
+
+fn main() {
+    let seconds = number("POSTHOUSE_SOAK_SECONDS", 0);
+    let sessions = number("POSTHOUSE_SOAK_SESSIONS", SEATS as u64) as usize;
+    let pause = Duration::from_millis(number("POSTHOUSE_SOAK_PAUSE", if seconds == 0 { 0 } else { 1_000 }));
+    let extent = Extent { seconds, households: sessions.div_ceil(SEATS).max(1), pause };
+    let config = "[auth]\nsignup = true\n[limits]\nsessions_per_address = 100000\nfailed_logins = 1000000\nidle_time = 36000";
+    let mut server = Setup::default().config(config).start();
+    add_accounts(&server, extent.households);
+    println!("soak: {} sessions of {} households for {seconds} s", extent.households * SEATS, extent.households);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let tally = Rc::new(Tally::default());
+    let memory = tokio::task::LocalSet::new().block_on(&runtime, live(&server, extent, &tally));
+    drop(runtime);
+    if tally.failures() == 0 {
+        // Everybody has said goodbye: no session is left.
+        support::web::wait_until_no_session(server.http());
+    }
+    server.stop();
+    let verdict = Verdict { tally: &tally, memory: &memory, log: &server.log() };
+    std::process::exit(if verdict.tell() { 0 } else { 1 });
+}
+
+fn add_accounts(server: &Server, households: usize) {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let household = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if household >= households {
+                        return;
+                    }
+                    accounts(household).iter().for_each(|address| server.add_account(address, PASSWORD, ""));
+                }
+            });
+        }
+    });
+}
+
+/// Lets all households live until the time is over; gives what the server's memory was meanwhile.
+async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
+    let letters = Maker::new(7, SMALL).take(200).map(|raw| String::from_utf8_lossy(&raw).replace(['<', '>', '&', '\r'], " ")).collect();
+    let run = Rc::new(Run { doors: Doors::of(server), letters, tally: tally.clone() });
+    let begun = Instant::now();
+    let homes = futures_util::future::join_all((0..extent.households).map(|home| Household::begin(home, run.clone()))).await;
+    println!("soak: all logged in after {:.1} s", begun.elapsed().as_secs_f64());
+    let end = Instant::now() + Duration::from_secs(extent.seconds);
+    let mut tasks = Vec::new();
+    for home in homes {
+        match home {
+            Ok(home) => tasks.push(tokio::task::spawn_local(day(home, end, extent.pause))),
+            Err(error) => tally.failed(error),
+        }
+    }
+    let memory = watch(server, extent, tally, end).await;
+    for task in tasks {
+        if let Err(error) = task.await {
+            tally.failed(format!("a household broke down: {error}"));
+        }
+    }
+    memory
+}
+
+/// One household, to its last word.
+async fn day(mut home: Household, end: Instant, pause: Duration) {
+    let outcome = async {
+        deeds::all(&mut home).await?;
+        while Instant::now() < end || home.round < DEEDS_AT_LEAST {
+            home.round += 1;
+            deeds::one(&mut home).await?;
+            home.settle().await?;
+            // Between a half and one and a half of it, so that households do not march in step.
+            tokio::time::sleep(pause.mul_f64(0.5 + home.random.unit())).await;
+        }
+        for _ in 0..=PATIENCE {
+            home.round += 1;
+            home.settle().await?;
+            if home.is_settled() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for seat in 0..home.seats.len() {
+            home.leave(seat).await?;
+        }
+        Ok::<(), String>(())
+    };
+    if let Err(error) = outcome.await {
+        home.run.tally.failed(format!("household {} in round {}: {error}", home.number, home.round));
+    }
+}
+
+/// Samples the server's memory, and tells how it goes.
+async fn watch(server: &Server, extent: Extent, tally: &Tally, end: Instant) -> Memory {
+    let (mut memory, begun) = (Memory::default(), Instant::now());
+    let pid = server.process_id().expect("the server runs");
+    let step = Duration::from_secs_f64((extent.seconds as f64 / 60.0).clamp(0.5, 60.0));
+    let mut told = Instant::now();
+    while Instant::now() < end {
+        tokio::time::sleep(step).await;
+        memory.sample(pid);
+        if told.elapsed() >= Duration::from_secs(10) {
+            told = Instant::now();
+            let (requests, notices, failures) = (tally.requests(), tally.notices(), tally.failures());
+            let seconds = begun.elapsed().as_secs();
+            println!("soak: {seconds} s, {requests} requests, {notices} notices, {failures} failures, {} KB", memory.last());
+        }
+    }
+    memory
+}
