@@ -16,7 +16,7 @@ use super::tell::{tell, tell_recipient};
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::flags::Flags;
-use crate::model::ids::{MailboxId, Uid};
+use crate::model::ids::{MailboxId, ModSeq, Uid};
 use crate::model::names::MailboxPath;
 use crate::model::rights::Rights;
 use crate::model::viewer::ViewerField;
@@ -26,7 +26,7 @@ use crate::store::{Read, orders};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use view::{Entry, Look, Pending, Report};
+use view::{Entry, Horizon, Look, Pending, Report};
 
 /// Messages of a filter that reads content which are looked at in one go, so that other questions get their turn.
 const SLICE: usize = 512;
@@ -114,7 +114,7 @@ pub struct FolderView {
     look: Look,
     fields: Arc<Vec<ViewerField>>,
     entries: Arc<Vec<Entry>>,
-    uid_next: Uid,
+    horizon: Horizon,
     pending: Pending,
     lost_track: bool,
     gone: bool,
@@ -154,7 +154,7 @@ impl FolderView {
             look: look.clone(),
             fields: Arc::new(fields),
             entries: Arc::default(),
-            uid_next: Uid(1),
+            horizon: Horizon { uid_next: Uid(1), modseq: ModSeq(0) },
             pending: Pending::default(),
             lost_track: false,
             gone: false,
@@ -206,7 +206,7 @@ impl FolderView {
                 let shown = self.shown_among(removed.iter().chain(updated.iter().map(|(uid, _)| uid)));
                 let pending = &mut self.pending;
                 // What was there when the view was made needs no telling.
-                pending.added.extend(added.iter().filter(|uid| **uid >= self.uid_next));
+                pending.added.extend(added.iter().filter(|uid| **uid >= self.horizon.uid_next));
                 for uid in removed {
                     pending.updated.remove(uid);
                     if !pending.added.remove(uid) && shown.contains(uid) {
@@ -325,7 +325,8 @@ impl Handler<Reopen> for FolderView {
             let (content, init) = read?;
             view.look = look;
             view.fields = fields.map_or_else(|| view.fields.clone(), Arc::new);
-            (view.entries, view.uid_next) = (Arc::new(content.entries), content.uid_next);
+            view.horizon = Horizon { uid_next: content.uid_next, modseq: content.modseq };
+            view.entries = Arc::new(content.entries);
             (view.pending, view.lost_track, view.notified) = (Pending::default(), false, false);
             // Changes that came while reading are told; those already read bring reports of no consequence at most.
             view.collect();
@@ -342,28 +343,29 @@ impl Handler<Synchronise> for FolderView {
             self.collect();
         }
         let (caller, mailbox, look, entries) = (self.caller.clone(), self.mailbox, self.look.clone(), self.entries.clone());
-        let (pending, lost_track, uid_next) = (self.pending.clone(), self.lost_track, self.uid_next);
+        let (pending, lost_track, horizon) = (self.pending.clone(), self.lost_track, self.horizon);
         let store = self.house.store.clone();
         let work = async move {
             store
                 .read(move |tx| {
                     let Some((record, rights)) = still_there(tx, &caller, mailbox)? else {
-                        return Ok((view::emptied(&entries, limit), uid_next));
+                        return Ok((view::emptied(&entries, limit), horizon));
                     };
                     let pending = match lost_track {
-                        true => view::differences(tx, &record, &entries, uid_next, look.selection.hide_deleted)?,
+                        true => view::differences(tx, &record, &entries, horizon, look.selection.hide_deleted, pending)?,
                         false => pending,
                     };
-                    let newest = pending.added.last().map_or(uid_next, |uid| uid_next.max(uid.next()));
+                    let uid_next = pending.added.last().map_or(horizon.uid_next, |uid| horizon.uid_next.max(uid.next()));
+                    let newest = Horizon { uid_next, modseq: mailboxes::state(tx, mailbox)?.modseq };
                     Ok((view::synchronise(tx, &record, rights, &look, &entries, pending, limit)?, newest))
                 })
                 .await
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|done, view, _| {
-            let (synchronised, uid_next) = done?;
+            let (synchronised, horizon) = done?;
             view.entries = Arc::new(synchronised.entries);
             view.pending = synchronised.left;
-            (view.lost_track, view.gone, view.uid_next) = (false, false, uid_next);
+            (view.lost_track, view.gone, view.horizon) = (false, false, horizon);
             view.notified = !view.pending.is_empty();
             Ok(synchronised.reports)
         })))

@@ -6,7 +6,7 @@ use super::filter::{Filter, Selection};
 use super::order::{self, Refreshed};
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
-use crate::model::ids::{MailboxId, Uid};
+use crate::model::ids::{MailboxId, ModSeq, Uid};
 use crate::model::rights::Rights;
 use crate::model::viewer::{ViewerField, ViewerValue};
 use crate::store::Read;
@@ -42,6 +42,8 @@ pub struct Content {
     pub entries: Vec<Entry>,
     /// The mailbox's next UID when it was read.
     pub uid_next: Uid,
+    /// The last change of the mailbox that was read.
+    pub modseq: ModSeq,
     /// The order by itself, when it should be saved.
     pub to_save: Option<Arc<Order>>,
 }
@@ -121,7 +123,7 @@ pub fn content(tx: &dyn Read, cache: &OrderCache, mailbox: &MailboxRecord, right
     let entry = |uid: &Uid| known.get(*uid).filter(|_| possible(uid)).map(|flags| Entry { uid: *uid, flags });
     let entries = order.uids.iter().filter_map(entry).collect();
     let to_save = (is_new && order::worth_saving(state.messages as usize, &look.sorting)).then_some(order);
-    Ok(Content { entries, uid_next: state.uid_next, to_save })
+    Ok(Content { entries, uid_next: state.uid_next, modseq: state.modseq, to_save })
 }
 
 /// The order of a mailbox's messages: the kept one brought up to date, or one made from all; then the second is true.
@@ -347,24 +349,43 @@ impl Step {
     }
 }
 
-/// What differs between a folder and its mailbox, found by looking at all of it: for when details were lost.
-pub fn differences(tx: &dyn Read, mailbox: &MailboxRecord, entries: &[Entry], uid_next: Uid, hide_deleted: bool) -> Outcome<Pending> {
+/// Up to where a client knows its mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// Messages from this UID on are new to it.
+    pub uid_next: Uid,
+    /// Changes after this one are unknown to it.
+    pub modseq: ModSeq,
+}
+
+/// What differs between a folder and its mailbox, found by looking at all of it: for when details were lost. What was
+/// pending is told as well: a change that the horizon covers may be among it, if there was no room to tell it.
+pub fn differences(
+    tx: &dyn Read,
+    mailbox: &MailboxRecord,
+    entries: &[Entry],
+    horizon: Horizon,
+    hide_deleted: bool,
+    mut pending: Pending,
+) -> Outcome<Pending> {
     let mut there = Vec::with_capacity(entries.len());
     ledger::visit(tx, mailbox.id, Uid(0), &mut |row| {
         there.push(Entry { uid: row.uid, flags: row.flags });
+        if row.uid >= horizon.uid_next {
+            pending.added.insert(row.uid);
+        } else if row.modseq > horizon.modseq {
+            // Attributes may have changed where flags have not.
+            pending.updated.insert(row.uid);
+        }
         Ok(ControlFlow::Continue(()))
     })?;
-    let new: Vec<Uid> = there.iter().map(|entry| entry.uid).filter(|uid| *uid >= uid_next).collect();
     let known = FlagsByUid::of(there);
-    let mut pending = Pending::default();
     for entry in entries {
         match known.get(entry.uid) {
             None => drop(pending.removed.insert(entry.uid)),
             Some(flags) if hide_deleted && flags.has(Flags::DELETED) => drop(pending.removed.insert(entry.uid)),
-            Some(flags) if flags != entry.flags => drop(pending.updated.insert(entry.uid)),
             Some(_) => {}
         }
     }
-    pending.added.extend(new);
     Ok(pending)
 }
