@@ -22,7 +22,7 @@ ARM     := $(abspath $(TARGET))/arm64
 ARM_BINARY := $(ARM)/$(ARM64)/release/posthouse
 ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
-.PHONY: run test check bench crash fuzz soak docs build static static-arm64 test-arm64 install tools arm64-tools
+.PHONY: run test check bench crash fuzz soak docs build static test-static static-arm64 test-arm64 install tools arm64-tools
 
 run: tools ## build and serve on built-in defaults, data in ./posthouse-data
 	$(CARGO) run --release --locked -- serve
@@ -35,6 +35,9 @@ check: tools ## formatting, lints, dependencies, the systemd unit
 	CLIPPY_CONF_DIR=$(CURDIR)/.ci $(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked --test layers --test dependencies --test conformance
 	@command -v systemd-analyze >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends systemd; }
+	@# The program need not be installed here: one that is stands for it.
+	@unit=$$(mktemp -d) && sed 's#^ExecStart=/usr/bin/posthouse#ExecStart=/bin/true#' systemd/posthouse.service > $$unit/posthouse.service && \
+	  systemd-analyze verify --man=no --recursive-errors=no $$unit/posthouse.service; status=$$?; rm -r $$unit; exit $$status
 	systemd-analyze security --offline=true --threshold=20 --no-pager systemd/posthouse.service
 
 bench: tools ## speed and memory, against the targets
@@ -69,6 +72,9 @@ static: tools ## a binary without any library of the system
 	  $(CARGO) build --release --locked --target $(STATIC)
 	@ldd $(TARGET)/$(STATIC)/release/posthouse 2>&1 | grep -Eq "statically linked|not a dynamic executable"
 	@ls -l $(TARGET)/$(STATIC)/release/posthouse
+
+test-static: static ## that binary with an empty root folder: a login, a message in and out
+	POSTHOUSE_BINARY=$(abspath $(TARGET))/$(STATIC)/release/posthouse $(CARGO) test --locked --test empty_root -- --nocapture
 
 static-arm64: tools arm64-tools ## the same for 64-bit ARM boards, in $(TARGET)/arm64
 	RUSTC=$(ARM)/rustc CARGO_TARGET_DIR=$(ARM) \

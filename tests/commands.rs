@@ -41,7 +41,13 @@ impl Place {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_posthouse"));
-        command.env_remove("NOTIFY_SOCKET").env_remove("STATE_DIRECTORY").env_remove("RUST_LOG").env("JOURNAL_STREAM", "1:2");
+        command
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC")
+            .env_remove("WATCHDOG_PID")
+            .env_remove("STATE_DIRECTORY")
+            .env_remove("RUST_LOG")
+            .env("JOURNAL_STREAM", "1:2");
         command.arg("--config").arg(self.path("posthouse.toml")).args(arguments).current_dir(self.folder.path());
         command
     }
@@ -72,9 +78,17 @@ impl Place {
     }
 
     fn serve(&self) -> Running {
+        self.serve_watched(None)
+    }
+
+    /// A server that is to say every so many microseconds that it lives.
+    fn serve_watched(&self, patience: Option<u32>) -> Running {
         let notified = UnixDatagram::bind(self.path("notify")).unwrap();
         let mut command = self.command(&["serve"]);
         command.env("NOTIFY_SOCKET", self.path("notify")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(patience) = patience {
+            command.env("WATCHDOG_USEC", patience.to_string());
+        }
         let mut process = command.spawn().unwrap();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
@@ -273,6 +287,17 @@ fn signals_reload_and_stop() {
     from_server.read_to_end(&mut heard).unwrap();
     let heard = text(&heard);
     assert!(heard.contains("<session ") && heard.contains("<alert ") && heard.trim_end_matches('\0').ends_with("<bye/>"), "{heard}");
+    server.stop(&place);
+}
+
+#[test]
+fn the_watchdog_hears_of_the_server_until_it_ends() {
+    let place = Place::new();
+    let server = place.serve_watched(Some(600_000));
+    let heard: Vec<String> = (0..5).map(|_| server.state().trim().to_owned()).collect();
+    // One READY among them, wherever the first sign of life falls.
+    assert_eq!(heard.iter().filter(|state| *state == "WATCHDOG=1").count(), 4, "{heard:?}");
+    assert!(heard.contains(&"READY=1".to_owned()), "{heard:?}");
     server.stop(&place);
 }
 

@@ -1,7 +1,7 @@
 //! A mailbox of 100,000 messages: open it sorted, show the first rows, filter it, start the server with it.
 
 use crate::client::{Client, attribute};
-use crate::mail::{Maker, RARE, SMALL};
+use crate::mail::{Kind, Maker, RARE, SMALL};
 use crate::server::Server;
 use crate::{data, row, size};
 use std::io::Write;
@@ -22,7 +22,7 @@ fn server() -> Server {
         let _ = std::fs::remove_dir_all(directory.join("data"));
         eprintln!("making a mailbox of {count} messages, once...");
         server.add_accounts(["big".to_owned()]);
-        let mbox = write_mbox(&directory, count);
+        let mbox = write_mbox(&directory, count, SMALL);
         let begun = Instant::now();
         server.run(&["import", "--account", "big@bench.test", "--mailbox", "big", mbox.to_str().expect("the path is text")], "");
         row("import of the large mailbox", "messages/s", vec![count as f64 / begun.elapsed().as_secs_f64()]);
@@ -32,10 +32,11 @@ fn server() -> Server {
     server
 }
 
-fn write_mbox(directory: &std::path::Path, count: usize) -> PathBuf {
+/// An mbox file of so many messages.
+pub fn write_mbox(directory: &std::path::Path, count: usize, kind: Kind) -> PathBuf {
     let path = directory.join("large.mbox");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("the file can be made"));
-    for message in Maker::new(2, SMALL).take(count) {
+    for message in Maker::new(2, kind).take(count) {
         file.write_all(b"From bench@example.org Tue Jan  1 00:00:00 2019\n").expect("the disk has room");
         file.write_all(&message).expect("the disk has room");
         file.write_all(b"\n").expect("the disk has room");
@@ -43,12 +44,13 @@ fn write_mbox(directory: &std::path::Path, count: usize) -> PathBuf {
     path
 }
 
-fn milliseconds(since: Instant) -> f64 {
+/// Milliseconds since then.
+pub fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
 /// Opens the mailbox sorted and shows its first 50 rows; login is not counted.
-fn view(server: &Server, field: &str) -> f64 {
+pub fn view(server: &Server, field: &str) -> f64 {
     let mut client = Client::login(server.ximss, "big@bench.test");
     let begun = Instant::now();
     client.ask(&format!(

@@ -13,6 +13,7 @@ mod calendar;
 mod certificate;
 mod client;
 mod folders;
+mod growth;
 mod mail;
 #[path = "../support/process.rs"]
 mod process;
@@ -34,6 +35,7 @@ const ALL: &[Benchmark] = &[
     ("notices", sessions::notices),
     ("idle", sessions::idle),
     ("calendar", calendar::calendar),
+    ("growth", growth::growth),
 ];
 
 fn main() {

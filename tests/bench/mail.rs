@@ -55,6 +55,9 @@ pub const SMALL: Kind = Kind { median: 1_500.0, sigma: 0.6, attachments: 0.0 };
 /// A household's post: 31 KB on average.
 pub const MIXED: Kind = Kind { median: 8_192.0, sigma: 0.8, attachments: 0.10 };
 
+/// As small as messages come, for mailboxes of which only the number of messages matters.
+pub const TINY: Kind = Kind { median: 120.0, sigma: 0.2, attachments: 0.0 };
+
 /// Makes messages.
 pub struct Maker {
     random: Random,

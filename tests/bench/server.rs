@@ -111,12 +111,15 @@ impl Server {
         process::processor_time(self.pid())
     }
 
-    /// Waits until it has nothing to do any more.
+    /// Waits until it has had next to nothing to do for several seconds: what it does in the background begins only
+    /// after a while of calm.
     pub fn wait_until_quiet(&self) {
-        let mut before = f64::MIN;
-        while self.processor_time() - before > 20.0 {
-            before = self.processor_time();
+        let (mut before, mut quiet) = (self.processor_time(), 0);
+        while quiet < 4 {
             std::thread::sleep(Duration::from_secs(1));
+            let now = self.processor_time();
+            quiet = if now - before > 10.0 { 0 } else { quiet + 1 };
+            before = now;
         }
     }
 

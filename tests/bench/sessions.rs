@@ -6,7 +6,8 @@ use crate::server::Server;
 use crate::{fresh, percentile, row, size};
 use std::time::Instant;
 
-fn server(name: &str, accounts: usize) -> Server {
+/// A running server with accounts `u0`, `u1` and so on.
+pub fn server(name: &str, accounts: usize) -> Server {
     let mut server = Server::new(&fresh(name));
     server.start();
     server.add_accounts((0..accounts).map(|n| format!("u{n}")));
@@ -14,7 +15,7 @@ fn server(name: &str, accounts: usize) -> Server {
 }
 
 /// A logged-in client with its INBOX open, as mail programs sit there all day.
-fn listening(server: &Server, account: usize) -> Client {
+pub fn listening(server: &Server, account: usize) -> Client {
     open_inbox(Client::login(server.ximss, &format!("u{account}@bench.test")))
 }
 
@@ -48,33 +49,47 @@ pub fn idle() {
     server.stop();
 }
 
+/// How soon one client hears of what another one of the same account appends, in milliseconds.
+pub struct Latency {
+    /// From the request on.
+    pub whole: Vec<f64>,
+    /// From its acknowledgement on.
+    pub after: Vec<f64>,
+}
+
+/// Appends messages to the INBOX of `u0`, where another client listens.
+pub fn latency(server: &Server, count: usize) -> Latency {
+    let (mut writer, mut listener) = (Client::login(server.ximss, "u0@bench.test"), listening(server, 0));
+    let (mut whole, mut after) = (Vec::new(), Vec::new());
+    for raw in Maker::new(5, SMALL).take(count) {
+        let text = String::from_utf8(raw).expect("made of text").replace(['<', '>', '&'], " ");
+        let begun = Instant::now();
+        let id = writer.send(&format!(
+            "<messageAppend targetMailbox=\"INBOX\"><EMail><MIME type=\"text\" subtype=\"plain\">{text}</MIME></EMail></messageAppend>"
+        ));
+        // The listener's clock runs in another thread, so that neither wait delays the other.
+        let noticed = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                while !listener.frame().contains("mode=\"notify\"") {}
+                Instant::now()
+            });
+            writer.answer(&id);
+            let acknowledged = Instant::now();
+            (acknowledged, waits.join().expect("the listener ends well"))
+        });
+        whole.push((noticed.1 - begun).as_secs_f64() * 1e3);
+        after.push(noticed.1.saturating_duration_since(noticed.0).as_secs_f64() * 1e3);
+        listener.ask("<folderSync folder=\"INBOX\"/>");
+    }
+    Latency { whole, after }
+}
+
 /// From the acknowledgement of an append at one client to the notice at another of the same account.
 pub fn notices() {
     let mut server = server("notices", 51);
     for bystanders in [0, 1_000] {
         let others: Vec<Client> = (0..bystanders).map(|n| listening(&server, 1 + n % 50)).collect();
-        let (mut writer, mut listener) = (Client::login(server.ximss, "u0@bench.test"), listening(&server, 0));
-        let (mut whole, mut after) = (Vec::new(), Vec::new());
-        for raw in Maker::new(5, SMALL).take(300) {
-            let text = String::from_utf8(raw).expect("made of text").replace(['<', '>', '&'], " ");
-            let begun = Instant::now();
-            let id = writer.send(&format!(
-                "<messageAppend targetMailbox=\"INBOX\"><EMail><MIME type=\"text\" subtype=\"plain\">{text}</MIME></EMail></messageAppend>"
-            ));
-            // The listener's clock runs in another thread, so that neither wait delays the other.
-            let noticed = std::thread::scope(|scope| {
-                let waits = scope.spawn(|| {
-                    while !listener.frame().contains("mode=\"notify\"") {}
-                    Instant::now()
-                });
-                writer.answer(&id);
-                let acknowledged = Instant::now();
-                (acknowledged, waits.join().expect("the listener ends well"))
-            });
-            whole.push((noticed.1 - begun).as_secs_f64() * 1e3);
-            after.push(noticed.1.saturating_duration_since(noticed.0).as_secs_f64() * 1e3);
-            listener.ask("<folderSync folder=\"INBOX\"/>");
-        }
+        let Latency { mut whole, mut after } = latency(&server, 300);
         row(&format!("append until the notice, {bystanders} idle sessions beside, p50"), "ms", vec![percentile(&mut whole, 0.5)]);
         row(&format!("the same, {bystanders} idle sessions beside, p99"), "ms", vec![percentile(&mut whole, 0.99)]);
         row(&format!("notice after the acknowledgement, {bystanders} idle sessions beside, p50"), "ms", vec![percentile(&mut after, 0.5)]);
