@@ -11,11 +11,13 @@
 
 pub mod boxes;
 pub mod days;
+pub mod document;
 pub mod find;
 pub mod freebusy;
 pub mod hits;
 pub mod index;
 pub mod message;
+pub mod published;
 pub mod rows;
 pub mod view;
 

@@ -1,5 +1,5 @@
 //! Rows of calendars kept in memory while they are used: a find that comes again reads nothing but the head of the
-//! index. Bounded in bytes; what was not asked for the longest goes first, and what is larger than a quarter of the
+//! index. Bounded in bytes; what was not asked for the longest goes first, and what is larger than half of the
 //! room is not kept at all.
 
 use super::calendars::{self, Head, Part, Rows};
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of all rows kept together.
-const MOST: usize = 8 << 20;
+const MOST: usize = 16 << 20;
 /// What keeping a part costs beside its rows.
 const OVERHEAD: usize = 160;
 
@@ -61,7 +61,7 @@ impl CalendarCache {
         let bytes = OVERHEAD + rows.iter().map(|row| row.weight()).sum::<usize>();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.forget(&name);
-        if bytes > MOST / 4 {
+        if bytes > MOST / 2 {
             return;
         }
         kept.uses += 1;

@@ -94,9 +94,16 @@ pub struct Occurrence {
     /// When it starts: an instant, or a time of the clock on the wall where the entry is `floating`; seconds.
     pub start: i64,
     /// Seconds it takes.
-    pub length: i64,
+    pub length: u32,
     /// Which of the entries it is.
-    pub entry: u32,
+    pub entry: u16,
+}
+
+impl Occurrence {
+    /// When it ends.
+    pub fn end(&self) -> i64 {
+        self.start.saturating_add(self.length.into())
+    }
 }
 
 /// What a list shows of an item or of one of its exceptions.
@@ -177,8 +184,8 @@ impl Shown {
         }
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         for one in &self.occurrences {
-            let end = one.start.saturating_add(one.length);
-            let entry = self.entries.get(one.entry as usize);
+            let end = one.end();
+            let entry = self.entries.get(usize::from(one.entry));
             let alarms = entry.into_iter().flat_map(|e| &e.alarms).flat_map(|alarm| {
                 let at = alarm.at(one.start, end);
                 [at, at.saturating_add(alarm.every.saturating_mul(alarm.repeat.into()))]

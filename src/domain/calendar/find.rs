@@ -3,6 +3,7 @@
 //!
 //! Spec: XIMSS, "Calendar Operations" (findEvents, findTasks).
 
+use super::document::Document;
 use super::hits::{Hits, Window};
 use super::index::{self, Step};
 use crate::domain::access::Caller;
@@ -20,8 +21,6 @@ use crate::store::{Read, ledger};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The most that one find tells; more would take too much memory.
-pub const MOST: usize = 100_000;
 /// Reckoning goes on for this long at most, then others get their turn.
 const TURN: Duration = Duration::from_millis(20);
 /// So much is sorted where it is; more is for a thread of the store.
@@ -44,7 +43,23 @@ pub async fn find(
     most: usize,
     wanted: &Wanted,
 ) -> Outcome<(Hits, usize)> {
-    let mut hits = all(house, caller, mailbox, window, most).await?;
+    let hits = all(house, caller, mailbox, window, most).await?;
+    settled(house, hits, wanted).await
+}
+
+/// The same in a document from elsewhere.
+pub async fn find_in_document(
+    house: &House,
+    document: &Arc<Document>,
+    window: &Window,
+    most: usize,
+    wanted: &Wanted,
+) -> Outcome<(Hits, usize)> {
+    let hits = document.find(house, window, most).await?;
+    settled(house, hits, wanted).await
+}
+
+async fn settled(house: &House, mut hits: Hits, wanted: &Wanted) -> Outcome<(Hits, usize)> {
     let Wanted { skip, limit } = *wanted;
     if hits.hits.len() < AT_ONCE {
         let found = hits.settle(skip, limit);
@@ -103,16 +118,12 @@ fn gather(
     for shown in found {
         if window.is_covered(&shown) {
             hits.add(window, &clock, &shown, most);
-            check_room(&hits)?;
+            hits.check_room()?;
         } else {
             left.push(shown);
         }
     }
     Ok(Some(Gathered { hits, left }))
-}
-
-fn check_room(hits: &Hits) -> Outcome<()> {
-    if hits.hits.len() > MOST { Err(Fault::quota("too many events in the time interval")) } else { Ok(()) }
 }
 
 /// The rows that may have something in the window, each once.
@@ -152,7 +163,7 @@ async fn reckon(house: &House, mailbox: MailboxId, window: &Window, most: usize,
     while done < left.len() {
         let (rest, asked) = (left.clone(), window.clone());
         (hits, done) = house.store.read(move |tx| reckon_some(tx, mailbox, &asked, most, hits, &rest, done)).await?;
-        check_room(&hits)?;
+        hits.check_room()?;
     }
     Ok(hits)
 }

@@ -44,6 +44,8 @@ struct Asked {
     owner: Caller,
     calendar: Option<MailboxId>,
     zone: Zone,
+    /// How many days ahead are published.
+    days: i64,
     published: Option<Range<Timestamp>>,
 }
 
@@ -55,6 +57,36 @@ pub async fn read(house: &House, caller: &Caller, of: Option<AccountRef>, span: 
         Some(published) => span.start.max(published.start)..span.end.min(published.end),
         None => span,
     };
+    busy_in(house, &asked, span).await
+}
+
+/// When an account is busy, as far as everybody may know.
+pub async fn published(house: &House, owner: &Caller, now: Timestamp) -> Outcome<FreeBusy> {
+    let of = owner.clone();
+    let (asked, span) = house
+        .store
+        .read(move |tx| {
+            let asked = asked(tx, of)?;
+            let span = horizon(asked.days, now);
+            Ok((asked, span))
+        })
+        .await?;
+    busy_in(house, &asked, span).await
+}
+
+/// What the published times of an account depend on, as a text to compare.
+pub fn state(tx: &dyn Read, owner: &Caller, now: Timestamp) -> Outcome<String> {
+    let asked = asked(tx, owner.clone())?;
+    let mut state = format!("{} {} {}", now.0.div_euclid(DAY), asked.days, asked.zone.name());
+    if let Some(mailbox) = asked.calendar {
+        // Every message that came or went since changes these numbers.
+        let counters = mailboxes::state(tx, mailbox)?;
+        state += &format!(" {mailbox} {} {}", counters.uid_next, counters.messages);
+    }
+    Ok(state)
+}
+
+async fn busy_in(house: &House, asked: &Asked, span: Range<Timestamp>) -> Outcome<FreeBusy> {
     let Some(mailbox) = asked.calendar.filter(|_| span.start < span.end) else {
         let end = span.end.max(span.start);
         return Ok(FreeBusy { span: span.start..end, periods: Vec::new() });
@@ -65,6 +97,20 @@ pub async fn read(house: &House, caller: &Caller, of: Option<AccountRef>, span: 
     Ok(FreeBusy { periods: merged(&hits, &span), span })
 }
 
+/// What is published: from the day before today for so many days ahead; nothing for none.
+fn horizon(days: i64, now: Timestamp) -> Range<Timestamp> {
+    let today = now.0.div_euclid(DAY) * DAY;
+    Timestamp(today - DAY)..Timestamp(if days == 0 { today - DAY } else { today + (days + 1) * DAY })
+}
+
+fn asked(tx: &dyn Read, owner: Caller) -> Outcome<Asked> {
+    let preferences = Preferences::read(tx, &owner)?;
+    let name = preferences.text("CalendarBox").parse::<MailboxName>();
+    let record = name.ok().map(|name| mailboxes::find(tx, owner.account, &name)).transpose()?.flatten();
+    let days = preferences.number("PublishFreeBusy").unwrap_or_default().clamp(0, 3_660);
+    Ok(Asked { owner, calendar: record.map(|record| record.id), zone: preferences.zone(), days, published: None })
+}
+
 fn look_up(tx: &dyn Read, caller: &Caller, of: Option<&AccountRef>, now: Timestamp) -> Outcome<Asked> {
     let owner = match of {
         None => caller.clone(),
@@ -73,24 +119,20 @@ fn look_up(tx: &dyn Read, caller: &Caller, of: Option<&AccountRef>, now: Timesta
             Caller { account: accounts::find(tx, &address)?.ok_or_else(Fault::no_account)?, address }
         }
     };
-    let preferences = Preferences::read(tx, &owner)?;
-    let name = preferences.text("CalendarBox").parse::<MailboxName>();
-    let record = name.ok().map(|name| mailboxes::find(tx, owner.account, &name)).transpose()?.flatten();
-    let may_read = record.as_ref().is_some_and(|record| access::rights(caller, &owner, record).has(Rights::READ));
+    let asked = asked(tx, owner)?;
+    let record = asked.calendar.map(|mailbox| mailboxes::get(tx, mailbox)).transpose()?.flatten();
+    let owner = &asked.owner;
+    let may_read = record.as_ref().is_some_and(|record| access::rights(caller, owner, record).has(Rights::READ));
     let may_know = accounts::get(tx, owner.account)?.acl.effective(&caller.address, &owner.address).has(AccountRights::LOOK);
-    let published = (*caller != owner && !may_read && !may_know).then(|| {
-        let today = now.0.div_euclid(DAY) * DAY;
-        let days = preferences.number("PublishFreeBusy").unwrap_or_default().clamp(0, 3_660);
-        Timestamp(today - DAY)..Timestamp(if days == 0 { today - DAY } else { today + (days + 1) * DAY })
-    });
-    Ok(Asked { owner, calendar: record.map(|record| record.id), zone: preferences.zone(), published })
+    let published = (caller != owner && !may_read && !may_know).then(|| horizon(asked.days, now));
+    Ok(Asked { published, ..asked })
 }
 
 /// The periods of what was found, cut to a span: where several overlap, the busiest counts.
 pub fn merged(hits: &Hits, span: &Range<Timestamp>) -> Vec<Period> {
     let mut edges: Vec<(Timestamp, Busy, i32)> = Vec::with_capacity(hits.hits.len() * 2);
     for hit in &hits.hits {
-        let entry = hits.rows.get(hit.row as usize).and_then(|row| row.entries.get(hit.entry as usize));
+        let entry = hits.rows.get(hit.row as usize).and_then(|row| row.entries.get(usize::from(hit.entry)));
         let Some(busy) = entry.map(|entry| entry.busy).filter(|busy| *busy != Busy::Free) else { continue };
         let (from, till) = (hit.start.max(span.start), hit.end.min(span.end));
         if from < till {

@@ -4,11 +4,14 @@
 
 use crate::format::ical::recur::{self, Caps};
 use crate::model::calendar::{Clock, ItemKind, Series, Trigger, WallClock};
+use crate::model::fault::{Fault, Outcome};
 use crate::model::time::{Timestamp, Zone};
 use crate::store::calendars::{Occurrence, Shown, ShownEntry};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The most that one find tells; more would take too much memory.
+const MOST: usize = 100_000;
 /// Repetitions of an alarm that are told.
 const REPETITIONS: u32 = 10;
 /// A clock on the wall is at most this many seconds away from Greenwich.
@@ -41,7 +44,7 @@ pub struct Hit {
     /// The row, by its place among the rows found.
     pub row: u32,
     /// The entry of the row.
-    pub entry: u32,
+    pub entry: u16,
 }
 
 impl Hit {
@@ -112,13 +115,13 @@ impl Hits {
         // Times of the clock on the wall are found around the window, and then looked at closely.
         let (from, till) = (reach.start.0.saturating_sub(FARTHEST), reach.end.0.saturating_add(FARTHEST));
         let anywhere = window.by_alarm && shown.entries.iter().flat_map(|e| &e.alarms).any(|a| matches!(a.trigger, Trigger::At(_)));
-        let near = |one: &&Occurrence| anywhere || one.start.saturating_add(shown.longest) >= from;
-        let first = shown.occurrences.iter().position(|one| near(&one)).unwrap_or(shown.occurrences.len());
+        let before = |one: &Occurrence| !anywhere && one.start.saturating_add(shown.longest) < from;
+        let first = shown.occurrences.partition_point(before);
         let some = shown.occurrences.iter().skip(first).take_while(|one| anywhere || one.start < till);
         let made = some.filter_map(|one| {
-            let entry = shown.entries.get(one.entry as usize)?;
+            let entry = shown.entries.get(usize::from(one.entry))?;
             let start = instant(clock, entry, one.start);
-            let end = instant(clock, entry, one.start.saturating_add(one.length)).max(start);
+            let end = instant(clock, entry, one.end()).max(start);
             Some(Hit { start, end, alarm: None, row, entry: one.entry })
         });
         let undated = Hit { start: window.from, end: window.from, alarm: None, row, entry: 0 };
@@ -131,7 +134,7 @@ impl Hits {
         // One more than is told shows that there are more.
         let expansion = recur::expand(series, window.reach(shown), clock, Caps { instances: most.saturating_add(1), ..Caps::default() });
         let made = expansion.instances.iter().map(|instance| {
-            let entry = u32::try_from(instance.entry).unwrap_or(u32::MAX);
+            let entry = u16::try_from(instance.entry).unwrap_or(u16::MAX);
             Hit { start: instance.start, end: instance.end.max(instance.start), alarm: None, row, entry }
         });
         self.take(window, shown, made, most);
@@ -142,8 +145,11 @@ impl Hits {
 
     fn take(&mut self, window: &Window, shown: &Arc<Shown>, made: impl Iterator<Item = Hit>, most: usize) {
         let before = self.hits.len();
+        if shown.kind != window.kind {
+            return;
+        }
         for hit in made {
-            let Some(entry) = shown.entries.get(hit.entry as usize) else { continue };
+            let Some(entry) = shown.entries.get(usize::from(hit.entry)) else { continue };
             if window.by_alarm {
                 self.add_alarms(window, entry, hit);
             } else if touches(hit.start, hit.end, &window.span()) {
@@ -172,6 +178,11 @@ impl Hits {
                 }
             }
         }
+    }
+
+    /// Refuses more than a find tells at once.
+    pub fn check_room(&self) -> Outcome<()> {
+        if self.hits.len() > MOST { Err(Fault::quota("too many events in the time interval")) } else { Ok(()) }
     }
 
     /// Puts them in order, and keeps those that a client has asked for. Gives how many there were.

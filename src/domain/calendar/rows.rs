@@ -12,9 +12,9 @@ use crate::store::calendars::{Occurrence, Shown, ShownEntry};
 use std::ops::Range;
 
 /// What lies farther back is reckoned when it is asked for.
-const BEFORE: i64 = 400 * 86_400;
+const BEFORE: i64 = 200 * 86_400;
 /// What lies farther ahead is reckoned when it is asked for.
-const AFTER: i64 = 800 * 86_400;
+const AFTER: i64 = 500 * 86_400;
 /// Rows that were made longer ago are made anew, before the horizon comes near.
 pub const LASTING: i64 = 300 * 86_400;
 /// From the year 1 to the year 9999.
@@ -32,8 +32,8 @@ fn occurrences(series: &Series, window: Range<Timestamp>, most: usize) -> (Vec<O
     let expansion = recur::expand(series, window, &Clock::GMT, Caps { instances: most, ..Caps::default() });
     let made = expansion.instances.iter().map(|instance| Occurrence {
         start: instance.start.0,
-        length: instance.end.0.saturating_sub(instance.start.0).max(0),
-        entry: u32::try_from(instance.entry).unwrap_or(u32::MAX),
+        length: u32::try_from(instance.end.0.saturating_sub(instance.start.0).max(0)).unwrap_or(u32::MAX),
+        entry: u16::try_from(instance.entry).unwrap_or(u16::MAX),
     });
     let mut made: Vec<Occurrence> = made.collect();
     made.sort_unstable_by_key(|one| (one.start, one.length));
@@ -44,7 +44,7 @@ fn occurrences(series: &Series, window: Range<Timestamp>, most: usize) -> (Vec<O
 pub fn shown(series: &Series, message: Uid, number: u32, now: Timestamp) -> Shown {
     let undated = series.kind == ItemKind::Task && series.entries.iter().all(|e| e.start.is_none() && e.due.is_none());
     let (mut occurrences, covered) = if undated { (Vec::new(), None) } else { reckoned(series, now) };
-    let longest = occurrences.iter().map(|one| one.length).max().unwrap_or_default();
+    let longest = occurrences.iter().map(|one| i64::from(one.length)).max().unwrap_or_default();
     if covered.as_ref().is_some_and(Range::is_empty) {
         occurrences.clear();
     }

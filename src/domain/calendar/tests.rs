@@ -38,8 +38,10 @@ fn entry() -> ShownEntry {
 }
 
 fn row(message: u32, entry: ShownEntry, occurrences: &[(&str, i64)]) -> Arc<Shown> {
-    let occurrences: Vec<_> =
-        occurrences.iter().map(|(start, length)| Occurrence { start: at(start).0, length: *length, entry: 0 }).collect();
+    let occurrences: Vec<_> = occurrences
+        .iter()
+        .map(|(start, length)| Occurrence { start: at(start).0, length: u32::try_from(*length).unwrap(), entry: 0 })
+        .collect();
     Arc::new(Shown {
         message: Uid(message),
         number: 0,
@@ -49,7 +51,7 @@ fn row(message: u32, entry: ShownEntry, occurrences: &[(&str, i64)]) -> Arc<Show
         recurring: occurrences.len() > 1,
         entries: vec![entry],
         undated: false,
-        longest: occurrences.iter().map(|one| one.length).max().unwrap_or_default(),
+        longest: occurrences.iter().map(|one| i64::from(one.length)).max().unwrap_or_default(),
         occurrences,
         covered: None,
     })

@@ -3,12 +3,13 @@
 //! It says once that something has changed, until the client looks again. Two views of one mailbox know nothing of each
 //! other. Spec: XIMSS, "Calendar Operations" (calendarOpen, calendarReport).
 
+use super::document::Document;
 use super::index;
 use crate::domain::access::{self, Caller};
 use crate::domain::house::House;
 use crate::domain::tell::{tell, tell_recipient};
 use crate::model::change::{Change, What};
-use crate::model::fault::Outcome;
+use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, MailboxId};
 use crate::model::names::MailboxPath;
 use crate::model::rights::Rights;
@@ -29,6 +30,8 @@ pub struct CalendarModified {
 pub enum Source {
     /// The items of a mailbox.
     Mailbox(MailboxId),
+    /// The events of a document.
+    Document(Arc<Document>),
 }
 
 impl Source {
@@ -36,6 +39,7 @@ impl Source {
     pub fn mailbox(&self) -> Outcome<MailboxId> {
         match self {
             Self::Mailbox(mailbox) => Ok(*mailbox),
+            Self::Document(_) => Err(Fault::bad("the calendar is a document from elsewhere")),
         }
     }
 }
@@ -88,11 +92,9 @@ impl CalendarView {
         let reached = house.store.read(move |tx| access::reach(tx, &caller, &path, Rights::READ)).await?;
         let mailbox = reached.record.id;
         index::bring_up_to_date(&house, mailbox).await?;
-        Ok(Self::watching(
-            &house,
-            reached.owner.account,
-            Self { calendar, session, source: Source::Mailbox(mailbox), notified: false, inbox: None },
-        ))
+        let source = Source::Mailbox(mailbox);
+        let view = Self { calendar, session, source, notified: false, inbox: None };
+        Ok(Self::watching(&house, reached.owner.account, view))
     }
 
     /// The view begins to listen; whatever is found later is as new as that.
@@ -112,7 +114,7 @@ impl CalendarView {
     }
 
     fn concerns(&self, change: &Change) -> bool {
-        let Source::Mailbox(mine) = &self.source;
+        let Source::Mailbox(mine) = &self.source else { return false };
         match &change.what {
             What::Messages { mailbox, .. } | What::MailboxRemoved { mailbox, .. } | What::MailboxChanged { mailbox, .. } => mailbox == mine,
             _ => false,

@@ -26,7 +26,8 @@ fn entry() -> ShownEntry {
 }
 
 fn shown(message: u32, occurrences: &[(i64, i64)], covered: Option<Range<i64>>) -> Shown {
-    let occurrences: Vec<_> = occurrences.iter().map(|(start, length)| Occurrence { start: *start, length: *length, entry: 0 }).collect();
+    let occurrences: Vec<_> =
+        occurrences.iter().map(|(start, length)| Occurrence { start: *start, length: u32::try_from(*length).unwrap(), entry: 0 }).collect();
     Shown {
         message: Uid(message),
         number: 0,

@@ -1,7 +1,9 @@
 use super::*;
 use crate::domain::calendar::find::{self, Wanted};
 use crate::domain::calendar::hits::{Hits, Window};
+use crate::domain::calendar::published;
 use crate::domain::delivery::Prepared;
+use crate::domain::files;
 use crate::domain::testing::{house, new_account};
 use crate::model::flags::Flags;
 use crate::model::names::MailboxName;
@@ -152,5 +154,29 @@ fn one_item_that_happens_all_the_time_leaves_the_others_alone() {
         assert_eq!(hits.cut.as_deref(), Some("tick"));
         assert_eq!(hits.hits.len(), 101);
         assert!(hits.rows.iter().any(|row| row.item_uid == "a"));
+    });
+}
+
+#[test]
+fn published_times_are_a_file_that_follows_the_calendar() {
+    run(async {
+        let place = Place::new().await;
+        let soon = Timestamp::now().plus(2 * 86_400).gmt();
+        let (name, account) = (published::name().unwrap(), place.caller.account);
+        let text = async || String::from_utf8(published::document(&place.house, &place.caller).await.unwrap()).unwrap();
+        let stored = async || {
+            let name = name.clone();
+            place.house.store.read(move |tx| files::read(tx, account, &name)).await.unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
+        };
+        assert_eq!(stored().await, None);
+        let before = text().await;
+        assert!(before.contains("BEGIN:VFREEBUSY") && !before.contains("FBTYPE"));
+        assert_eq!(stored().await.as_ref(), Some(&before));
+        let uids = place.append(vec![event("a", &soon, ""), event("far", "20990101T000000Z", "")]).await;
+        let busy = text().await;
+        assert!(busy.contains(&format!("FREEBUSY;FBTYPE=BUSY:{soon}/")) && !busy.contains("2099"));
+        assert_eq!((stored().await.as_ref(), &text().await), (Some(&busy), &busy));
+        place.remove(uids).await;
+        assert!(!text().await.contains("FBTYPE"));
     });
 }

@@ -4,7 +4,8 @@
 
 use crate::domain::calendar::freebusy::FreeBusy;
 use crate::domain::calendar::hits::{Hit, Hits};
-use crate::model::calendar::{Busy, Clock, ItemKind, WallClock, When};
+use crate::domain::calendar::published;
+use crate::model::calendar::{Clock, ItemKind, WallClock, When};
 use crate::model::time::{Timestamp, Zone};
 use crate::store::calendars::{Shown, ShownEntry};
 use crate::xml::{Element, FromAttr};
@@ -49,7 +50,7 @@ impl Reader {
     /// Something found, as an `event` or a `task`.
     pub fn found(&self, hits: &Hits, hit: &Hit) -> Option<Element> {
         let shown = hits.rows.get(hit.row as usize)?;
-        let entry = shown.entries.get(hit.entry as usize)?;
+        let entry = shown.entries.get(usize::from(hit.entry))?;
         let element = match shown.kind {
             ItemKind::Event => self.event(shown, entry, hit),
             ItemKind::Task => self.task(shown, entry, hit),
@@ -100,13 +101,8 @@ impl Reader {
     pub fn free_busy(&self, times: &FreeBusy) -> Element {
         let local = |at: Timestamp| at.local(&self.zone);
         let periods = times.periods.iter().map(|period| {
-            let kind = match period.busy {
-                Busy::Tentative => "BUSY-TENTATIVE",
-                Busy::Unavailable => "BUSY-UNAVAILABLE",
-                Busy::Busy | Busy::Free => "BUSY",
-            };
             let span = format!("{}/{}", local(period.span.start), local(period.span.end));
-            Element::new("freebusy").with("FBTYPE", kind).text(span)
+            Element::new("freebusy").with("FBTYPE", published::kind(period.busy)).text(span)
         });
         Element::new("vfreebusy")
             .child(Element::new("dtstart").text(local(times.span.start)))

@@ -6,16 +6,20 @@ use crate::domain::calendar::days::{self, Dealer};
 use crate::domain::calendar::find::{self, Wanted};
 use crate::domain::calendar::hits::{Hits, Window};
 use crate::domain::calendar::view::{CalendarView, Close, Look, Opening, Show, Source};
-use crate::domain::calendar::{boxes, freebusy};
+use crate::domain::calendar::{boxes, freebusy, message};
 use crate::domain::messages;
+use crate::format::ical::Bounds;
 use crate::model::calendar::ItemKind;
 use crate::model::fault::{Fault, Outcome};
-use crate::model::ids::MailboxId;
+use crate::model::ids::{MailboxId, Uid};
 use crate::model::names::{AccountRef, MailboxPath};
 use crate::model::time::Timestamp;
 use crate::proto::ximss::form::attributes::ClientName;
+use crate::proto::ximss::form::calendar as form;
 use crate::proto::ximss::form::found::{LocalTime, Reader};
+use crate::proto::ximss::form::messages::UID;
 use crate::proto::ximss::request::{Cx, Op, Request};
+use crate::store::blobs;
 use crate::xml::attr::YesNo;
 use crate::xml::{Arg, Attr, Element};
 
@@ -26,6 +30,7 @@ pub const OPS: &[Op] = &[
     Op::of::<FindEvents>(),
     Op::of::<FindTasks>(),
     Op::of::<Read>(),
+    Op::of::<ReadItem>(),
     Op::of::<FreeBusyRead>(),
 ];
 
@@ -45,8 +50,12 @@ const TURN: usize = 256;
 
 struct Open {
     calendar: String,
-    mailbox: Option<MailboxPath>,
-    url: Option<String>,
+    what: What,
+}
+
+enum What {
+    Mailbox(MailboxPath),
+    Document,
 }
 
 impl Request for Open {
@@ -56,28 +65,27 @@ impl Request for Open {
 
     fn read(element: &Element) -> Outcome<Self> {
         let ClientName(calendar) = CALENDAR.need(element)?;
-        let url = URL.get(element)?.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
-        let mailbox = match (&url, MAILBOX.get(element)?) {
-            (Some(_), _) => None,
-            (None, Some(mailbox)) => Some(mailbox),
-            (None, None) => Some(calendar.parse().map_err(|_| Fault::incorrect("calendar"))?),
+        let what = match (URL.get(element)?, MAILBOX.get(element)?) {
+            (Some(_), _) => What::Document,
+            (None, Some(mailbox)) => What::Mailbox(mailbox),
+            (None, None) => What::Mailbox(calendar.parse().map_err(|_| Fault::incorrect("calendar"))?),
         };
-        Ok(Self { calendar, mailbox, url })
+        Ok(Self { calendar, what })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let Self { calendar, mailbox, url } = self;
+        let Self { calendar, what } = self;
         cx.desk.calendars.check_new(&calendar)?;
-        let (caller, session) = (cx.caller()?, cx.desk.session()?.recipient());
-        let view = match (mailbox, url) {
-            (Some(path), _) => {
+        let (caller, session, name) = (cx.caller()?, cx.desk.session()?.recipient(), calendar.clone());
+        let view = match what {
+            What::Mailbox(path) => {
                 if let Some(class) = boxes::class(&path, &cx.preferences()) {
                     let (caller, path) = (caller.clone(), path.clone());
                     cx.write(move |tx| messages::ensure(tx, &caller, &path, class, Timestamp::now())).await?;
                 }
-                CalendarView::open(cx.house.clone(), Opening { calendar: calendar.clone(), caller, path, session }).await?
+                CalendarView::open(cx.house.clone(), Opening { calendar: name, caller, path, session }).await?
             }
-            (None, _) => return Err(Fault::unsupported()),
+            What::Document => return Err(Fault::unsupported()),
         };
         cx.desk.calendars.add(calendar, view);
         Ok(())
@@ -152,6 +160,7 @@ impl Find {
         let most = settings.limits.instances;
         let (hits, items) = match source {
             Source::Mailbox(mailbox) => find::find(&cx.house, &cx.caller()?, mailbox, &window, most, &self.wanted).await?,
+            Source::Document(document) => find::find_in_document(&cx.house, &document, &window, most, &self.wanted).await?,
         };
         self.tell(cx, kind, days, &hits, items).await?;
         match &hits.cut {
@@ -248,6 +257,43 @@ impl Request for Read {
         let content = self.reading.content(&cx, mailbox).await?;
         let message = self.echo.iter().fold(Element::new("calendarMessage"), |message, (name, value)| message.with(name, value));
         cx.send(message.child(content)).await
+    }
+}
+
+struct ReadItem {
+    calendar: String,
+    uid: Uid,
+}
+
+impl Request for ReadItem {
+    const NAME: &'static str = "calendarReadItem";
+    const DOC: &'static str = "Sends the items of a message of a calendar as XML.";
+    const ARGS: &'static [Arg] = &[CALENDAR.required(), UID.required()];
+
+    fn read(element: &Element) -> Outcome<Self> {
+        Ok(Self { calendar: CALENDAR.need(element)?.0, uid: UID.need(element)? })
+    }
+
+    async fn run(self, cx: Cx) -> Outcome<()> {
+        let (caller, uid, mime, limits) = (cx.caller()?, self.uid, super::messages::mime_limits(&cx), cx.house.settings().limits.clone());
+        let source = shown(&cx, &self.calendar).await?;
+        let items = cx
+            .read(move |tx| {
+                let calendars = match source {
+                    Source::Document(document) => document.item(uid, Bounds::of(&limits))?,
+                    Source::Mailbox(mailbox) => {
+                        let (_, row) = messages::readable(tx, &caller, mailbox, uid)?;
+                        message::calendars(&blobs::read(tx, row.blob, 0..message::MOST)?, &mime, &limits)?.unwrap_or_default()
+                    }
+                };
+                let components = calendars.iter().flat_map(|calendar| &calendar.components);
+                Ok(components.filter(|c| c.is("VEVENT") || c.is("VTODO")).map(form::element).collect::<Vec<Element>>())
+            })
+            .await?;
+        if items.is_empty() {
+            return Err(Fault::bad("calendar item is incorrect: the message has none"));
+        }
+        cx.send(Element::new("calendarItem").with("calendar", self.calendar).with("UID", uid).children(items)).await
     }
 }
 
