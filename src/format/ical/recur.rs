@@ -82,7 +82,7 @@ impl Budget {
 /// clock. A task without any time has none.
 pub fn expand(series: &Series, window: Range<Timestamp>, session: &Clock, caps: Caps) -> Expansion {
     let mut budget = Budget::new(caps.steps);
-    let mut found = Found { window, instances: Vec::new() };
+    let mut found = Found { window, most: caps.instances, instances: Vec::new() };
     if let Some(main) = series.main()
         && let Some(anchor) = main.start.as_ref().or(main.due.as_ref())
     {
@@ -117,6 +117,8 @@ fn clock_of<'a>(when: &'a When, session: &'a Clock) -> &'a Clock {
 
 struct Found {
     window: Range<Timestamp>,
+    /// What recurs is not followed past the first instance above this.
+    most: usize,
     instances: Vec<Instance>,
 }
 
@@ -207,6 +209,9 @@ impl<'a> Recurring<'a> {
         starts.sort_by_key(|(wall, length)| (*wall, length.is_none()));
         starts.dedup_by_key(|(wall, _)| *wall);
         for (wall, length) in starts {
+            if found.instances.len() > found.most {
+                return;
+            }
             if self.gone.contains(&wall) || self.gone_days.contains(&wall.midnight()) || excluded.contains(&wall) {
                 continue;
             }
