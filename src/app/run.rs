@@ -15,6 +15,7 @@ use crate::domain::house::House;
 use crate::domain::sessions::End;
 use crate::domain::{indexer, journal, queue, sweeper};
 use crate::proto::http::server::{self, Guests, Listeners, WebServer, WebSettings};
+use crate::proto::net::documents::HttpDocuments;
 use crate::proto::net::listener::{self, Doors};
 use crate::proto::net::tls::Certificates;
 use crate::proto::ximss::http::Binding;
@@ -105,6 +106,7 @@ impl Fittings {
     async fn of(house: &Arc<House>, config: &Config, sockets: Sockets, addresses: &Addresses) -> Done<Self> {
         let certificates = load_certificates(config)?;
         first_admin::ensure(house, config).await?;
+        house.documents.plug(Arc::new(HttpDocuments::new(config.allow_private)));
         let arbiters = (0..cores()).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>();
         let arbiters = arbiters.map_err(|e| Problem::new(e, "allow the process more threads"))?;
         let doors = Doors::new(house.clone(), arbiters.iter().map(Arbiter::handle).collect());
@@ -160,6 +162,7 @@ impl Server {
         let Config { data_dir, domain, listen, .. } = old.clone();
         self.config = Config { data_dir, domain, listen, ..config };
         self.house().reload(self.config.settings());
+        self.house().documents.plug(Arc::new(HttpDocuments::new(self.config.allow_private)));
         match self.fittings.certificates.reload() {
             Ok(()) => tracing::info!("configuration and certificates have been read again"),
             Err(error) => tracing::error!("the certificate in use stays: {error}"),

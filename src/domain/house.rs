@@ -4,6 +4,7 @@ use super::auth::nonce::Nonces;
 use super::iq::PendingRequests;
 use super::journal::Journal;
 use super::presence::Presences;
+use super::remote_documents::RemoteDocuments;
 use super::rooms::Rooms;
 use super::sessions::Sessions;
 use super::signals::Bindings;
@@ -72,6 +73,8 @@ pub struct House {
     pub throttle: Throttle,
     /// Nonces for logging in.
     pub nonces: Nonces,
+    /// Documents on other servers.
+    pub documents: RemoteDocuments,
     /// Where what is due in the queue is worked off: told when something was queued.
     pub queue_wake: Arc<tokio::sync::Notify>,
 }
@@ -94,6 +97,7 @@ impl House {
             turns: Turns::default(),
             throttle: Throttle::default(),
             nonces: Nonces::new().map_err(std::io::Error::other)?,
+            documents: RemoteDocuments::default(),
             queue_wake: Arc::default(),
         })
     }

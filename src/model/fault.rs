@@ -86,6 +86,18 @@ impl Fault {
     pub fn insecure() -> Self {
         Self::new(515, "secure connection is required")
     }
+    /// 520: another server did not do what was asked of it.
+    pub fn remote(what: &str) -> Self {
+        Self::new(520, format!("remote server: {what}"))
+    }
+    /// 520: another server took too long.
+    pub fn timed_out() -> Self {
+        Self::new(520, "time-out")
+    }
+    /// 520: requests of users may not reach this network address.
+    pub fn address_not_allowed() -> Self {
+        Self::new(520, "address is not allowed")
+    }
     /// 530: known, but not offered here.
     pub fn unsupported() -> Self {
         Self::new(530, "operation is not supported by this server")
