@@ -217,11 +217,33 @@ fn mail_comes_back_as_it_went_in(place: &Place, name: &str) {
     assert!(place.refused(&["import", "--account", &address, "/no/where"], 1).contains("/no/where"));
 }
 
+fn contacts_come_back_as_they_went_in(place: &Place, name: &str) {
+    let folder = place.path(&format!("{name}-cards"));
+    fs::create_dir_all(&folder).unwrap();
+    let cards = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann\r\nUID:1\r\nitem1.X-A;X-B=c:d;e\r\nEND:VCARD\r\nBEGIN:VGROUP\r\nNAME:All\r\nUID:2\r\nEND:VGROUP\r\n";
+    fs::write(folder.join("a.vcf"), format!("{cards}BEGIN:VCARD\r\nFN:cut\r\n")).unwrap();
+    fs::write(folder.join("b.eml"), "A: 1\r\n\r\n").unwrap();
+    let address = format!("{name}@example.test");
+    // Cards go to the address book, mail to INBOX; what cannot be read is told.
+    let output = place.run(&["import", "--account", &address, folder.to_str().unwrap()], "");
+    assert_eq!(text(&output.stdout).lines().last(), Some("imported 3, skipped 0, failed 1"));
+    assert!(text(&output.stderr).contains("a.vcf, line 11: it has no end"), "{}", text(&output.stderr));
+    let printed = place.run(&["export", "--account", &address, "--mailbox", "Contacts", "-"], "");
+    assert_eq!(text(&printed.stdout), cards);
+    let mail = place.run(&["export", "--account", &address, "-"], "");
+    assert!(text(&mail.stderr).contains("2 items of calendars and address books are left out"), "{}", text(&mail.stderr));
+    let file = folder.join("a.vcf");
+    fs::write(&file, cards).unwrap();
+    place.done(&["import", "--account", &address, "--mailbox", "More people", file.to_str().unwrap()], "");
+    assert_eq!(text(&place.run(&["export", "--account", &address, "--mailbox", "More people", "-"], "").stdout), cards);
+}
+
 #[test]
 fn commands_work_without_a_server() {
     let place = Place::new();
     accounts_can_be_kept(&place, "alice");
     mail_comes_back_as_it_went_in(&place, "bob");
+    contacts_come_back_as_they_went_in(&place, "bob");
     assert_eq!(mode(&place.path("data")), 0o700);
 }
 
@@ -234,6 +256,7 @@ fn commands_work_beside_a_server() {
     assert_eq!(mode(&place.path("data/admin.sock")), 0o600);
     accounts_can_be_kept(&place, "alice");
     mail_comes_back_as_it_went_in(&place, "bob");
+    contacts_come_back_as_they_went_in(&place, "bob");
     assert!(place.refused(&["serve"], 1).contains("in use by serve"));
     server.stop(&place);
     assert!(!place.path("data/admin.sock").exists());

@@ -108,8 +108,10 @@ pub enum AdminRequest {
     Import {
         /// Whose they become.
         account: AccountAddress,
-        /// Where they go; made if it is not there.
-        mailbox: MailboxName,
+        /// Where they go, made if it is not there; None for the account's main mailbox for what they are.
+        mailbox: Option<MailboxName>,
+        /// What they are, which decides the class of a mailbox that is made.
+        kind: ItemKind,
         /// The messages.
         items: Vec<ImportItem>,
     },
@@ -165,9 +167,10 @@ pub enum AdminReply {
 }
 
 /// What a mailbox holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ItemKind {
     /// Mail.
+    #[default]
     Mail,
     /// Events or tasks.
     Calendar,

@@ -5,8 +5,10 @@ use super::admin::{AccountInfo, AdminReply, AdminRequest, Executor, ImportItem, 
 use crate::domain::access::Caller;
 use crate::domain::accounts;
 use crate::domain::auth;
+use crate::domain::contacts;
 use crate::domain::delivery::Prepared;
 use crate::domain::house::House;
+use crate::domain::preferences::Preferences;
 use crate::domain::sessions::End;
 use crate::domain::settings;
 use crate::model::fault::{Fault, Outcome};
@@ -82,8 +84,8 @@ impl Backend {
                 let values = super::preferences::execute(&self.house.store, scope, changes).await?;
                 replies.reply(AdminReply::Preferences(values)).await
             }
-            AdminRequest::Import { account, mailbox, items } => {
-                let reply = self.import(account, mailbox, items).await?;
+            AdminRequest::Import { account, mailbox, kind, items } => {
+                let reply = self.import(account, (mailbox, kind), items).await?;
                 replies.reply(reply).await
             }
             AdminRequest::Export { account, mailbox } => self.export(account, mailbox, replies).await,
@@ -137,13 +139,18 @@ impl Backend {
         replies.reply(AdminReply::Account(info)).await
     }
 
-    async fn import(&self, account: AccountAddress, mailbox: MailboxName, items: Vec<ImportItem>) -> Outcome<AdminReply> {
+    async fn import(
+        &self,
+        account: AccountAddress,
+        target: (Option<MailboxName>, ItemKind),
+        items: Vec<ImportItem>,
+    ) -> Outcome<AdminReply> {
         let most = self.house.settings().limits.mail_size;
         let (new, large): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.data.len() <= most);
         let failed = large.into_iter().map(|item| Refusal { source: item.source, reason: "message is too large".into() }).collect();
         let imported = new.len() as u64;
         let prepared = self.house.store.compute(move || Ok(prepare(new))).await?;
-        self.house.store.write(move |tx| store_all(tx, &account, &mailbox, &prepared)).await?;
+        self.house.store.write(move |tx| store_all(tx, &account, target.0.as_ref(), target.1, &prepared)).await?;
         Ok(AdminReply::Imported { imported, failed })
     }
 
@@ -182,13 +189,33 @@ fn prepare(items: Vec<ImportItem>) -> Vec<Imported> {
     items.into_iter().map(|item| Imported { message: Prepared::of(item.data), flags: item.flags, received: item.received }).collect()
 }
 
-fn store_all(tx: &WriteTx, account: &AccountAddress, name: &MailboxName, items: &[Imported]) -> Outcome<()> {
+/// The account's main mailbox for items of a kind.
+fn main_mailbox(tx: &dyn Read, owner: &Caller, kind: ItemKind) -> Outcome<MailboxName> {
+    let preference = match kind {
+        ItemKind::Mail => return Ok(MailboxName::inbox()),
+        ItemKind::Calendar => "CalendarBox",
+        ItemKind::Contacts => "ContactsBox",
+    };
+    Preferences::read(tx, owner)?.text(preference).parse().map_err(|_| Fault::no_mailbox())
+}
+
+/// The class of a mailbox that is made for items of a kind.
+fn class_of(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Mail => "",
+        ItemKind::Calendar => "IPF.Appointment",
+        ItemKind::Contacts => contacts::CLASS,
+    }
+}
+
+fn store_all(tx: &WriteTx, account: &AccountAddress, name: Option<&MailboxName>, kind: ItemKind, items: &[Imported]) -> Outcome<()> {
     let (id, now) = (accounts::find(tx, account)?, Timestamp::now());
     let owner = Caller { account: id, address: account.clone() };
     crate::domain::messages::check_quota(tx, &owner, items.iter().map(|item| u64::from(item.message.size())).sum())?;
-    let mailbox = match mailboxes::find(tx, id, name)? {
+    let name = name.map_or_else(|| main_mailbox(tx, &owner, kind), |name| Ok(name.clone()))?;
+    let mailbox = match mailboxes::find(tx, id, &name)? {
         Some(mailbox) => mailbox,
-        None => mailboxes::create(tx, id, name, "", Default::default(), now)?,
+        None => mailboxes::create(tx, id, &name, class_of(kind), Default::default(), now)?,
     };
     let new = items.iter().map(|item| {
         let blob = item.message.store(tx)?;

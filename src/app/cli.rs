@@ -153,10 +153,10 @@ pub struct Import {
     /// Whose messages they become
     #[arg(long, value_name = "ADDRESS", value_parser = name::<AccountAddress>)]
     pub account: AccountAddress,
-    /// The mailbox they go to; it is made if it is not there
-    #[arg(long, value_name = "NAME", default_value = "INBOX", value_parser = name::<MailboxName>)]
-    pub mailbox: MailboxName,
-    /// mbox files, Maildirs, .eml files, folders of them
+    /// The mailbox they go to, made if it is not there; without it: INBOX, the address book for contacts
+    #[arg(long, value_name = "NAME", value_parser = name::<MailboxName>)]
+    pub mailbox: Option<MailboxName>,
+    /// mbox files, Maildirs, .eml and .vcf files, folders of them
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `posthouse export`: writes an account's messages as one mbox file.
+//! `posthouse export`: writes an account's messages as one mbox file, or an address book as one file of vCards.
 //!
 //! The file appears under its name when it is complete; it can be read by its owner only.
 
@@ -7,6 +7,10 @@ use super::admin::{AdminReply, AdminRequest, ItemKind};
 use super::cli::Export;
 use super::import::mbox;
 use super::problem::{Done, Problem};
+use crate::domain::contacts;
+use crate::format::mime::structure::Limits;
+use crate::format::vcard::write::Style;
+use crate::model::time::Timestamp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,11 +24,13 @@ pub async fn run(what: &Export, agent: &mut Agent) -> Done {
     let mut take = |reply| {
         match reply {
             AdminReply::Mailbox { kind: of, .. } => kind = of,
-            AdminReply::Item { received, data, .. } if kind == ItemKind::Mail => {
-                mbox::write(&mut out.writer, &data, received).map_err(|e| Problem::file("write", &what.out, &e))?;
-                written += 1;
+            AdminReply::Item { received, data, .. } => {
+                let kind = (kind == ItemKind::Mail || what.mailbox.is_some()).then_some(kind);
+                match write_item(&mut out.writer, kind, &data, received).map_err(|e| Problem::file("write", &what.out, &e))? {
+                    0 => left_out += 1,
+                    items => written += items,
+                }
             }
-            AdminReply::Item { .. } => left_out += 1,
             _ => {}
         }
         Ok(())
@@ -36,10 +42,22 @@ pub async fn run(what: &Export, agent: &mut Agent) -> Done {
     }
     out.finish(&what.out)?;
     if left_out > 0 {
-        eprintln!("posthouse: {left_out} items of calendars and address books are left out: this version exports mail");
+        eprintln!("posthouse: {left_out} items of calendars and address books are left out: name an address book to export it as vCards");
     }
     eprintln!("exported {written}");
     Ok(())
+}
+
+/// Writes what a message of a mailbox holds; None for items that are not wanted. Gives how many items were written.
+fn write_item(out: &mut impl Write, kind: Option<ItemKind>, data: &[u8], received: Timestamp) -> io::Result<u64> {
+    match kind {
+        Some(ItemKind::Mail) => mbox::write(out, data, received).map(|()| 1),
+        Some(ItemKind::Contacts) => {
+            let (cards, count) = contacts::exported(data, Style::Third, &Limits::default());
+            out.write_all(cards.as_bytes()).map(|()| count)
+        }
+        Some(ItemKind::Calendar) | None => Ok(0),
+    }
 }
 
 /// Where the messages go.
@@ -92,7 +110,6 @@ impl Out {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Timestamp;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

@@ -1,20 +1,23 @@
 //! `posthouse import`: reads messages from files and has them stored, many to a commit.
 //!
 //! A thread reads and gathers batches while the one before is stored; a batch has a bounded number of messages and
-//! bytes, so that memory stays bounded however much is imported. Bytes are stored exactly as they are found.
+//! bytes, so that memory stays bounded however much is imported. The bytes of messages are stored exactly as they are
+//! found; cards become items of an address book.
 
+mod contacts;
 pub mod maildir;
 pub mod mbox;
 mod progress;
 pub mod walk;
 
 use super::admin::client::Agent;
-use super::admin::{AdminReply, AdminRequest, ImportItem, Refusal};
+use super::admin::{AdminReply, AdminRequest, ImportItem, ItemKind, Refusal};
 use super::cli::Import;
 use super::commands::say;
 use super::config::Config;
 use super::problem::{Done, Problem, cause};
 use crate::model::flags::Flags;
+use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
 use mbox::MboxReader;
 use progress::Progress;
@@ -33,6 +36,8 @@ const BATCH_BYTES: usize = 8 << 20;
 /// What is stored together, and what was passed over meanwhile.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Batch {
+    /// What the items are; all of one kind, which decides where they go.
+    kind: ItemKind,
     items: Vec<ImportItem>,
     failed: Vec<Refusal>,
     skipped: u64,
@@ -48,20 +53,26 @@ pub async fn run(what: &Import, config: &Config, agent: &mut Agent) -> Done {
     for path in &what.paths {
         fs::metadata(path).map_err(|e| Problem::file("read", path, &e))?;
     }
+    let (mut size, mut first) = (0, None);
+    for found in Walk::of(&what.paths).flatten() {
+        size += found.size;
+        first = first.or(found.kind.of_items());
+    }
     // An empty batch: the account must be there and the mailbox is made, whatever is found.
-    store(what, Vec::new(), agent).await?;
-    let mut progress = Progress::of(Walk::of(&what.paths).flatten().map(|found| found.size).sum());
+    store(what, first.unwrap_or_default(), Vec::new(), agent).await?;
+    let mut progress = Progress::of(size);
     let (batches, mut next) = mpsc::channel(1);
-    let (paths, most) = (what.paths.clone(), config.limits.mail_size);
-    let reader =
-        std::thread::Builder::new().name("import".into()).spawn(move || Gather { batches, batch: Batch::default(), most }.all(&paths));
+    let (paths, most, account) = (what.paths.clone(), config.limits.mail_size, what.account.clone());
+    let reader = std::thread::Builder::new()
+        .name("import".into())
+        .spawn(move || Gather { batches, batch: Batch::default(), most, account }.all(&paths));
     let reader = reader.map_err(|e| Problem::new(e, "allow the process more threads"))?;
     let (mut imported, mut skipped, mut not_yet, mut failed, mut problem) = (0, 0, 0, 0, None);
     while let Some(batch) = next.recv().await {
         (skipped, not_yet) = (skipped + batch.skipped, not_yet + batch.not_yet);
         let stored = match batch.items.is_empty() {
             true => Ok((0, Vec::new())),
-            false => store(what, batch.items, agent).await,
+            false => store(what, batch.kind, batch.items, agent).await,
         };
         let (stored, refused) = match stored {
             Ok(stored) => stored,
@@ -84,7 +95,7 @@ pub async fn run(what: &Import, config: &Config, agent: &mut Agent) -> Done {
     }
     progress.finish();
     if not_yet > 0 {
-        eprintln!("posthouse: {not_yet} calendar and address book files are skipped: this version does not import them");
+        eprintln!("posthouse: {not_yet} calendar files are skipped: this version does not import them");
     }
     say(&format!("imported {imported}, skipped {skipped}, failed {failed}\n"))?;
     match problem {
@@ -95,9 +106,9 @@ pub async fn run(what: &Import, config: &Config, agent: &mut Agent) -> Done {
 }
 
 /// Has messages stored; gives how many were, and the others.
-async fn store(what: &Import, items: Vec<ImportItem>, agent: &mut Agent) -> Done<(u64, Vec<Refusal>)> {
+async fn store(what: &Import, kind: ItemKind, items: Vec<ImportItem>, agent: &mut Agent) -> Done<(u64, Vec<Refusal>)> {
     let mut result = (0, Vec::new());
-    let request = AdminRequest::Import { account: what.account.clone(), mailbox: what.mailbox.clone(), items };
+    let request = AdminRequest::Import { account: what.account.clone(), mailbox: what.mailbox.clone(), kind, items };
     let mut take = |reply| {
         if let AdminReply::Imported { imported, failed } = reply {
             result = (imported, failed);
@@ -116,6 +127,7 @@ struct Gather {
     batches: mpsc::Sender<Batch>,
     batch: Batch,
     most: usize,
+    account: AccountAddress,
 }
 
 impl Gather {
@@ -142,7 +154,8 @@ impl Gather {
                 self.message(found, received, maildir::flags(&name))
             }
             Kind::Mbox => self.mbox(found),
-            Kind::Calendar | Kind::Contacts => {
+            Kind::Contacts => self.contacts(found),
+            Kind::Calendar => {
                 self.batch.not_yet += 1;
                 self.skipped(found.size)
             }
@@ -157,7 +170,7 @@ impl Gather {
             return self.failed(source, TOO_LARGE);
         }
         match fs::read(&found.path) {
-            Ok(data) => self.item(ImportItem { source, received, flags, data }),
+            Ok(data) => self.item(ItemKind::Mail, ImportItem { source, received, flags, data }),
             Err(error) => self.failed(source, &cause(&error)),
         }
     }
@@ -176,14 +189,20 @@ impl Gather {
             };
             self.batch.read += message.took;
             match message.data {
-                Some(data) => self.item(ImportItem { source, received: message.received, flags: mbox::flags(&data), data })?,
+                Some(data) => {
+                    self.item(ItemKind::Mail, ImportItem { source, received: message.received, flags: mbox::flags(&data), data })?
+                }
                 None => self.failed(source, TOO_LARGE)?,
             }
         }
         Ok(())
     }
 
-    fn item(&mut self, item: ImportItem) -> Result<(), Unwanted> {
+    fn item(&mut self, kind: ItemKind, item: ImportItem) -> Result<(), Unwanted> {
+        if kind != self.batch.kind && !self.batch.items.is_empty() {
+            self.send()?;
+        }
+        self.batch.kind = kind;
         self.batch.bytes += item.data.len();
         self.batch.items.push(item);
         self.send_if_full()
@@ -225,7 +244,9 @@ mod tests {
     fn batches(paths: &[PathBuf], most: usize) -> Vec<Batch> {
         let (sender, mut receiver) = mpsc::channel(1);
         let paths = paths.to_vec();
-        let reader = std::thread::spawn(move || Gather { batches: sender, batch: Batch::default(), most }.all(&paths));
+        let reader = std::thread::spawn(move || {
+            Gather { batches: sender, batch: Batch::default(), most, account: "a@b.test".parse().unwrap() }.all(&paths)
+        });
         let all = std::iter::from_fn(|| receiver.blocking_recv()).collect();
         reader.join().unwrap();
         all
@@ -250,6 +271,21 @@ mod tests {
         assert_eq!(items, expected);
         assert_eq!((batch.skipped, batch.not_yet, batch.failed.len()), (2, 1, 1));
         assert!(batch.failed[0].source.ends_with("2.eml") && batch.items[2].source.ends_with("3.mbox, message 2"));
+    }
+
+    #[test]
+    fn cards_are_gathered_apart_from_mail() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        put("1.eml", "A: 1\r\n\r\n");
+        put("2.vcf", "BEGIN:VCARD\r\nFN:a\r\nEND:VCARD\r\nrubbish\r\nBEGIN:VCARD\r\nFN:b\r\nEND:VCARD\r\n");
+        let [mail, cards] = <[Batch; 2]>::try_from(batches(&[folder.path().to_owned()], 1000)).unwrap();
+        assert_eq!((mail.kind, mail.items.len(), cards.kind, cards.items.len()), (ItemKind::Mail, 1, ItemKind::Contacts, 2));
+        assert!(cards.failed[0].source.ends_with("2.vcf, line 4") && cards.items[1].source.ends_with("2.vcf, card 3"));
+        assert!(
+            String::from_utf8_lossy(&cards.items[0].data).contains("From: <a@b.test>\r\nSubject: a\r\n")
+                && cards.items[0].flags == Flags::SEEN
+        );
     }
 
     #[test]

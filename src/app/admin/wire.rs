@@ -170,7 +170,7 @@ mod tests {
         fn what_is_sent_is_received(data in proptest::collection::vec(any::<u8>(), 0..2000), flags in any::<u16>(), at in proptest::option::of(any::<i64>())) {
             let item = ImportItem { source: "a/b".into(), received: at.map(Timestamp), flags: Flags(flags), data };
             let account = "alice@example.test".parse().unwrap();
-            let ask = Ask(AdminRequest::Import { account, mailbox: "A/b".parse().unwrap(), items: vec![item.clone(), item] });
+            let ask = Ask(AdminRequest::Import { account, mailbox: "A/b".parse().ok(), kind: Default::default(), items: vec![item.clone(), item] });
             prop_assert_eq!(through(&ask, 1 << 20).unwrap(), Some(ask));
         }
 

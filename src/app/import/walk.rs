@@ -3,6 +3,7 @@
 //! Of a folder only its names are held, so that a tree of any size takes the memory of its largest folder. Links to
 //! folders are followed where the user named them, not inside: they could lead in circles.
 
+use crate::app::admin::ItemKind;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,6 +24,17 @@ pub enum Kind {
     Contacts,
     /// Anything else.
     Other,
+}
+
+impl Kind {
+    /// What the items of such a file are; None where it has none.
+    pub fn of_items(self) -> Option<ItemKind> {
+        match self {
+            Self::Mbox | Self::Message | Self::Maildir => Some(ItemKind::Mail),
+            Self::Contacts => Some(ItemKind::Contacts),
+            Self::Calendar | Self::Other => None,
+        }
+    }
 }
 
 /// A file.
