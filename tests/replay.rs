@@ -17,6 +17,7 @@ type Body = fn(&[u8]);
 const TARGETS: &[(&str, Body)] = &[
     ("calendar", bodies::calendar::run),
     ("compose", bodies::compose::run),
+    ("contacts", bodies::contacts::run),
     ("forms", bodies::forms::run),
     ("frames", bodies::frames::run),
     ("mime", bodies::mime::run),

@@ -74,6 +74,11 @@ fn is_old_version(line: &[u8]) -> bool {
     value.is_some_and(|value| value.trim_ascii().starts_with(b"2."))
 }
 
+/// True for the words that begin and end a card: no property has such a name, or it would end the card it is in.
+fn is_delimiter(name: &str) -> bool {
+    name.eq_ignore_ascii_case("BEGIN") || name.eq_ignore_ascii_case("END")
+}
+
 impl Reading<'_> {
     fn properties(&self, card: &mut Component, lines: &[&[u8]]) {
         for (line, encoding) in line::unfolded(lines.iter().copied(), self.old) {
@@ -91,7 +96,7 @@ impl Reading<'_> {
         let mut pieces = line::pieces(&head, ';');
         let name = pieces.next()?.trim();
         let (group, name) = name.split_once('.').map_or((None, name), |(group, name)| (Some(group), name));
-        if !line::is_name(name) || group.is_some_and(|group| !line::is_name(group)) {
+        if !line::is_name(name) || is_delimiter(name) || group.is_some_and(|group| !line::is_name(group)) {
             return None;
         }
         let (mut parameters, mut charset) = (Vec::new(), None);

@@ -40,6 +40,9 @@ pub struct Items<R> {
     line: u64,
     /// A line that was read and not used: the next item begins with it.
     held: Option<Vec<u8>>,
+    /// What was read up to a line feed, and how much of it has been given: a lone CR ends a line too, as it did of old.
+    buffer: Vec<u8>,
+    given: usize,
 }
 
 /// The bytes of the file, as UTF-8 or in an 8-bit charset.
@@ -63,7 +66,15 @@ impl<R: BufRead> Items<R> {
             }
             None => Source::Bytes(file),
         };
-        Ok(Self { source, charset: charset.map(str::to_owned).filter(|charset| !charset.is_empty()), most, line: 0, held: None })
+        Ok(Self {
+            source,
+            charset: charset.map(str::to_owned).filter(|charset| !charset.is_empty()),
+            most,
+            line: 0,
+            held: None,
+            buffer: Vec::new(),
+            given: 0,
+        })
     }
 
     /// The next line without its end; None at the end of the file. Of a line that is too long, one byte more than the
@@ -72,19 +83,24 @@ impl<R: BufRead> Items<R> {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
         }
-        let mut line = Vec::new();
-        let most = self.most as u64 + 2;
-        let (read, ended) = match &mut self.source {
-            Source::Bytes(file) => read_line(file, &mut line, most)?,
-            Source::Utf16(file) => read_line(file, &mut line, most)?,
-        };
-        if read == 0 && ended {
-            return Ok(None);
+        if self.given >= self.buffer.len() {
+            self.buffer.clear();
+            self.given = 0;
+            let most = self.most as u64 + 2;
+            let (read, ended) = match &mut self.source {
+                Source::Bytes(file) => read_line(file, &mut self.buffer, most)?,
+                Source::Utf16(file) => read_line(file, &mut self.buffer, most)?,
+            };
+            if read == 0 && ended {
+                return Ok(None);
+            }
         }
+        let rest = self.buffer.get(self.given..).unwrap_or_default();
+        let length = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+        let line = rest.get(..length).unwrap_or_default().to_vec();
+        let end = if rest.get(length..).is_some_and(|end| end.starts_with(b"\r\n")) { 2 } else { 1 };
+        self.given += length + end;
         self.line += 1;
-        while line.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-            line.pop();
-        }
         Ok(Some(line))
     }
 
@@ -122,9 +138,8 @@ impl<R: BufRead> Items<R> {
         if too_large {
             return Ok(self.unreadable(begun, "it is too large", &bytes));
         }
-        // Files of old have a lone CR at the end of each line.
         let inside = bytes.get(head..).unwrap_or_default();
-        let lines: Vec<&[u8]> = inside.split(|b| matches!(b, b'\n' | b'\r')).collect();
+        let lines: Vec<&[u8]> = inside.split(|b| *b == b'\n').collect();
         let card = read::card(name, &lines, self.charset.as_deref());
         match card.properties.is_empty() {
             true => Ok(self.unreadable(begun, "it is empty", &bytes)),

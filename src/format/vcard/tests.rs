@@ -111,6 +111,8 @@ fn what_is_no_card_is_told_and_the_rest_is_read() {
     assert_eq!(one("BEGIN:VGROUP\nFN:c\nno colon\nEND:VGROUP\n").text(UNREADABLE_LINE).unwrap(), "no colon");
     let long = format!("BEGIN:VCARD\nFN:a\nNOTE:{}\nEND:VCARD\nBEGIN:VCARD\nFN:b\nEND:VCARD\n", "x".repeat(300_000));
     assert_eq!(items(long.as_bytes(), 1000), [Err((1, "it is too large")), Ok("b".into())]);
+    assert_eq!(items(b"BEGIN:VCARD\rFN:a\rEND:VCARD\rBEGIN:VCARD\rFN:b\rEND:VCARD", 1000), [Ok("a".into()), Ok("b".into())]);
+    assert_eq!(one("BEGIN:VCARD\nFN:a\nEND : OTHER:x\nx.END:VCARD\nEND:VCARD\n").all(UNREADABLE_LINE).count(), 2);
     assert!(items(b"", 10).is_empty() && items(b"\r\n\r\n", 10).is_empty());
 }
 

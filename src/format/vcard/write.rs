@@ -122,13 +122,26 @@ fn is_base64(property: &Property) -> bool {
     property.parameter("ENCODING").is_some_and(|e| e.eq_ignore_ascii_case("b") || e.eq_ignore_ascii_case("base64"))
 }
 
+/// True for a type that can stand alone: nothing that is taken for an encoding, or for more than a word.
+fn is_plain_type(value: &str) -> bool {
+    let means_something_else = ["QUOTED-PRINTABLE", "BASE64", "B", "7BIT", "8BIT", "INLINE", "URL", "CID", "CONTENT-ID"];
+    super::line::is_name(value) && !means_something_else.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
 fn old_line(out: &mut String, property: &Property) {
     out.push_str(&named(property));
     for of in property.parameters.iter().filter(|p| p.name != "ENCODING") {
-        if of.name == "TYPE" {
-            of.values.iter().for_each(|value| out.push_str(&format!(";{}", parameter_value(value).to_ascii_uppercase())));
-        } else {
+        if of.name != "TYPE" {
             out.push_str(&parameter(of));
+            continue;
+        }
+        for value in &of.values {
+            out.push(';');
+            if is_plain_type(value) {
+                out.push_str(&value.to_ascii_uppercase());
+            } else {
+                out.push_str(&format!("TYPE={}", parameter_value(value)));
+            }
         }
     }
     if is_base64(property) {
@@ -138,9 +151,12 @@ fn old_line(out: &mut String, property: &Property) {
         out.push_str("\r\n");
         return;
     }
-    let card = bare(&property.value);
-    if property.name == "AGENT" && card.get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("BEGIN:")) {
-        out.push_str(&format!(":\r\n{}\r\n", card.trim_end().replace('\n', "\r\n")));
+    // A card that is the value of a property stands on lines of its own, if it is one.
+    if property.name == "AGENT"
+        && let Ok([inner]) = <[Component; 1]>::try_from(super::parse(bare(&property.value).as_bytes(), None).unwrap_or_default())
+    {
+        out.push_str(":\r\n");
+        append(out, &inner, Style::Old);
         return;
     }
     let value = old_value(property);

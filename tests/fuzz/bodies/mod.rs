@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod compose;
+pub mod contacts;
 pub mod forms;
 pub mod frames;
 pub mod mime;

@@ -211,6 +211,8 @@ fn property(element: &Element, is_new: bool, depth: usize) -> Outcome<Property> 
         match parameter.as_str() {
             "GROUP" if good(value) => out.group = Some(value.clone()),
             "XMLNS" => {}
+            // How the text form is encoded is its own business.
+            "ENCODING" | "CHARSET" if !value.eq_ignore_ascii_case("b") => {}
             _ if good(&parameter) && parameter != "GROUP" => {
                 out.parameters.push(Parameter { name: parameter, values: attribute_values(value) })
             }
