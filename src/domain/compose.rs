@@ -8,7 +8,7 @@ use super::preferences::Preferences;
 use super::uploads::Upload;
 use crate::format::mime::build::{self, Attachment, CopiedPart, Settings, Sources};
 use crate::format::mime::structure::{self, Limits};
-use crate::model::draft::{CopySource, Draft};
+use crate::model::draft::{CopySource, Draft, DraftPart};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::names::DomainName;
@@ -47,10 +47,37 @@ pub fn compose(tx: &dyn Read, draft: &Draft, materials: &Materials, preferences:
     if draft.sign || draft.encrypt {
         return Err(Fault::unsupported());
     }
+    let settings = settings(preferences, finish)?;
+    let raw = build::build(draft, &mut StoredSources { tx, materials, taken: 0 }, &settings)?;
+    if raw.len() > materials.most { Err(Fault::quota("message is too large")) } else { Ok(raw) }
+}
+
+/// Makes the bytes of parts that go with something else: each with its fields.
+pub fn parts(
+    tx: &dyn Read,
+    drafts: &[DraftPart],
+    materials: &Materials,
+    preferences: &Preferences,
+    finish: &Finish,
+) -> Outcome<Vec<Vec<u8>>> {
+    let mut sources = StoredSources { tx, materials, taken: 0 };
+    let (mut out, mut bytes) = (Vec::with_capacity(drafts.len()), 0);
+    for draft in drafts {
+        let part = build::part(draft, &mut sources, &settings(preferences, finish)?)?;
+        bytes += part.len();
+        if bytes > materials.most {
+            return Err(Fault::quota("message is too large"));
+        }
+        out.push(part);
+    }
+    Ok(out)
+}
+
+fn settings(preferences: &Preferences, finish: &Finish) -> Outcome<Settings> {
     let now = Timestamp::now();
     let mut random = [0u8; 16];
     getrandom::fill(&mut random).map_err(|e| Fault::logged("no random numbers", e))?;
-    let settings = Settings {
+    Ok(Settings {
         now,
         shift: preferences.zone().shift_at(now),
         domain: finish.domain.clone(),
@@ -59,9 +86,7 @@ pub fn compose(tx: &dyn Read, draft: &Draft, materials: &Materials, preferences:
         keep_bcc: !finish.fill_missing,
         wrap: preferences.number("MailerWidth").and_then(|n| usize::try_from(n).ok()).unwrap_or(72).clamp(20, 200),
         random,
-    };
-    let raw = build::build(draft, &mut StoredSources { tx, materials, taken: 0 }, &settings)?;
-    if raw.len() > materials.most { Err(Fault::quota("message is too large")) } else { Ok(raw) }
+    })
 }
 
 struct StoredSources<'a> {

@@ -2,16 +2,19 @@
 //!
 //! Local recipients get it in INBOX at once, all of them sharing one stored blob; recipients elsewhere go to the
 //! durable queue; who cannot be served, or asked to know, causes a delivery report to the sender. The transaction that
-//! accepts the message does all of this, so that nothing accepted is lost or sent twice.
+//! accepts the message does all of this, so that nothing accepted is lost or sent twice. Invitations are worked into the
+//! recipients' calendars by the way (`scheduling::invitations`).
 //! Spec: XIMSS, "Message Operations" (messageSubmit); RFC 5321 4.4 (trace fields), RFC 3464 (reports).
 
 use super::access::Caller;
 use super::messages::check_quota;
+use super::scheduling::invitations::{self, Invitation};
 use crate::format::mime::header;
 use crate::format::mime::report::{self, Action, DeliveryReport, RecipientReport};
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
 use crate::model::ids::BlobId;
+use crate::model::limits::Limits;
 use crate::model::mail::Envelope;
 use crate::model::names::{AccountAddress, Address, DomainName, MailboxName};
 use crate::model::time::Timestamp;
@@ -19,6 +22,7 @@ use crate::model::value::Dictionary;
 use crate::store::messages::{self, NewMessage};
 use crate::store::queue::{self, QueueRecord};
 use crate::store::{Read, WriteTx, accounts, blobs, mailboxes};
+use std::sync::Arc;
 
 /// A message with its envelope.
 #[derive(Debug, Clone)]
@@ -39,13 +43,25 @@ pub struct Prepared {
     raw: Vec<u8>,
     header: usize,
     envelope: Envelope,
+    invitation: Option<Arc<Invitation>>,
 }
 
 impl Prepared {
     /// Looks at a message once, outside the writer.
     pub fn of(raw: Vec<u8>) -> Self {
         let (header, envelope) = (header::header_length(&raw), header::envelope(&raw));
-        Self { raw, header, envelope }
+        Self { raw, header, envelope, invitation: None }
+    }
+
+    /// The same for a message that is delivered: what it says about items is worked into the calendars of its recipients.
+    pub fn for_delivery(raw: Vec<u8>, limits: &Limits) -> Self {
+        let invitation = invitations::in_message(&raw, limits).map(Arc::new);
+        Self { invitation, ..Self::of(raw) }
+    }
+
+    /// What it says about items.
+    pub fn invitation(&self) -> Option<&Arc<Invitation>> {
+        self.invitation.as_ref()
     }
 
     /// Bytes of the message.
@@ -96,6 +112,7 @@ pub fn post(tx: &WriteTx, house: &DomainName, posting: &Posting, prepared: &Prep
         Some(blob) => Ok(blob),
         None => prepared.store(tx).inspect(|new| blob = Some(*new)),
     };
+    let mut worked_in = 0;
     for recipient in &posting.recipients {
         let result = match destination(tx, recipient)? {
             Destination::Elsewhere => {
@@ -106,6 +123,10 @@ pub fn post(tx: &WriteTx, house: &DomainName, posting: &Posting, prepared: &Prep
             Destination::Local(owner) => match check_quota(tx, &owner, prepared.size().into()) {
                 Ok(()) => {
                     into_inbox(tx, &owner, &prepared.message(stored()?, Flags::RECENT, now), now)?;
+                    if let Some(invitation) = prepared.invitation.as_deref().filter(|invitation| worked_in < invitation.most_recipients()) {
+                        worked_in += 1;
+                        invitations::work_in(tx, house, &owner, invitation, posting.sender.as_ref(), now)?;
+                    }
                     RecipientReport::delivered(recipient)
                 }
                 Err(_) => RecipientReport::failed(recipient, "5.2.2", "the account is over its storage quota"),

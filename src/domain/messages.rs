@@ -243,7 +243,7 @@ pub fn append(
 }
 
 /// The flags a caller with these rights may give a new message.
-fn allowed_flags(flags: Flags, rights: Rights) -> Flags {
+pub fn allowed_flags(flags: Flags, rights: Rights) -> Flags {
     let mut forbidden = Flags::NONE;
     if !rights.has(Rights::SEEN) {
         forbidden = forbidden.with(Flags::SEEN);

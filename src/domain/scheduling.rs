@@ -2,7 +2,7 @@
 //! invitation arrives.
 //!
 //! Decisions are pure functions over items (`Item`); `shelf` takes items from calendars and puts them back, `letter`
-//! writes the mails. What is decided where the specification leaves it open:
+//! writes the mails, `office` carries out what is asked for, `invitations` what arrives. What is decided where the specification leaves it open:
 //! - SEQUENCE stays as it was given, but is never lower than that of the version that is replaced, and higher where the
 //!   item was rescheduled (start, end, rules, dates, exclusions or status differ). Where its time has changed, the
 //!   attendees have to answer again (PARTSTAT=NEEDS-ACTION).
@@ -20,13 +20,16 @@
 pub mod answer;
 pub mod arrival;
 pub mod cancel;
+pub mod invitations;
 pub mod item;
 pub mod letter;
+pub mod office;
 pub mod page;
 pub mod people;
 pub mod publish;
 pub mod recurrence;
 pub mod reply;
+pub mod shelf;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

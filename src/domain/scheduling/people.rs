@@ -2,7 +2,10 @@
 //!
 //! An address is compared without its `MAILTO:` and without regard to case. Spec: RFC 5545 3.3.3, 3.8.4.1, 3.8.4.3.
 
+use crate::domain::access::Caller;
+use crate::domain::preferences::Preferences;
 use crate::format::ical::series::address;
+use crate::format::mime::header;
 use crate::model::component::{Component, Property};
 use crate::model::mail::MailAddress;
 use crate::model::names::{Address, fold};
@@ -25,6 +28,18 @@ pub struct User {
 }
 
 impl User {
+    /// The user of an account, in the calendar of somebody else where there is one.
+    pub fn of(caller: &Caller, writes_as: MailAddress, preferences: &Preferences, calendar_of: Option<&Caller>, now: Timestamp) -> Self {
+        let mut own = vec![fold(&caller.address.to_string()), fold(&writes_as.address)];
+        // Nobody is believed to be someone else of this server because he says so.
+        let header = format!("From: {}", preferences.text("UserFrom").replace(char::is_control, " "));
+        let said = header::addresses(header.as_bytes(), "From").into_iter().filter_map(|said| said.address.parse::<Address>().ok());
+        own.extend(said.filter(|said| said.domain != caller.address.domain).map(|said| fold(&said.to_string())));
+        own.dedup();
+        let calendar_of = calendar_of.map(|owner| fold(&owner.address.to_string()));
+        Self { writes_as, own, calendar_of, zone: preferences.zone(), now }
+    }
+
     /// True for an address that is the user's own, or that of the account in whose calendar the user works.
     pub fn stands_for(&self, address: &str) -> bool {
         self.is_own(address) || self.calendar_of.as_deref().is_some_and(|of| of == fold(address))

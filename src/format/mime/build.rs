@@ -100,6 +100,13 @@ pub fn build(draft: &Draft, sources: &mut dyn Sources, settings: &Settings) -> O
     Ok(building.out)
 }
 
+/// The bytes of one part: its fields, an empty line, its body.
+pub fn part(part: &DraftPart, sources: &mut dyn Sources, settings: &Settings) -> Outcome<Vec<u8>> {
+    let mut building = Building { sources, settings, boundaries: 0, out: Vec::new() };
+    building.part(part, false)?;
+    Ok(building.out)
+}
+
 /// A unique text of letters and digits.
 pub(super) fn unique(random: &[u8; 16]) -> String {
     random.iter().map(|b| format!("{b:02x}")).collect()

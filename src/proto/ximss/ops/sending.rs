@@ -3,8 +3,10 @@
 use super::filing::Filing;
 use super::folders::shown;
 use super::messages::{composition, draft, own_address};
+use crate::domain::calendar::index;
 use crate::domain::delivery::{self, Posting, Prepared};
 use crate::domain::messages;
+use crate::domain::scheduling::invitations;
 use crate::format::mime::report::{self, Disposition, Redirection};
 use crate::format::mime::{header, structure};
 use crate::model::draft::Draft;
@@ -20,6 +22,7 @@ use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::store::blobs;
 use crate::xml::attr::YesNo;
 use crate::xml::{Arg, Attr, Element, FromAttr};
+use std::sync::Arc;
 
 /// The family.
 pub const OPS: &[Op] = &[Op::of::<Submit>(), Op::of::<Redirect>(), Op::of::<Forward>(), Op::of::<Confirm>()];
@@ -66,23 +69,47 @@ fn named_in(draft: &Draft) -> Outcome<Vec<Address>> {
 
 /// Sends a message, files a copy, all in one step; then wakes the queue.
 async fn post(cx: &Cx, posting: Posting, copy: Option<Filing>) -> Outcome<()> {
+    let (posting, copy) = (Arc::new(posting), copy.map(Arc::new));
+    // Calendars into which an invitation goes are made ready first where that takes long.
+    let behind = attempt(cx, &posting, &copy, false).await?;
+    for mailbox in &behind {
+        index::bring_up_to_date(&cx.house, *mailbox).await?;
+    }
+    if !behind.is_empty() {
+        attempt(cx, &posting, &copy, true).await?;
+    }
+    cx.house.queue_wake.notify_one();
+    Ok(())
+}
+
+/// One attempt to send. Gives the calendars that have to be made ready first; then nothing was sent, unless it was to be
+/// `anyway`.
+async fn attempt(cx: &Cx, posting: &Arc<Posting>, copy: &Option<Arc<Filing>>, anyway: bool) -> Outcome<Vec<MailboxId>> {
     let (caller, domain) = (cx.caller()?, cx.house.settings().domain.clone());
     let now = Timestamp::now();
-    let its_domain = domain.clone();
-    let prepare = move |_: &dyn crate::store::Read| {
+    let (its_domain, limits) = (domain.clone(), cx.house.settings().limits.clone());
+    let (posting, copy) = (posting.clone(), copy.clone());
+    let prepare = move |tx: &dyn crate::store::Read| {
         let filed = copy.map(|filing| (filing, Prepared::of(posting.raw.clone())));
         let traced = delivery::with_trace(posting.raw.clone(), posting.sender.as_ref(), &its_domain, now);
-        Ok((posting, Prepared::of(traced), filed))
+        let delivered = Prepared::for_delivery(traced, &limits);
+        let behind = match delivered.invitation().filter(|_| !anyway) {
+            Some(invitation) => invitations::behind(tx, &posting.recipients, invitation)?,
+            None => Vec::new(),
+        };
+        Ok((posting, delivered, filed, behind))
     };
-    cx.prepare_and_write(prepare, move |tx, (posting, delivered, filed)| {
+    cx.prepare_and_write(prepare, move |tx, (posting, delivered, filed, behind)| {
+        if !behind.is_empty() {
+            return Ok(behind.clone());
+        }
         if let Some((filing, prepared)) = filed {
             filing.store(tx, &caller, prepared, now)?;
         }
-        delivery::post(tx, &domain, posting, delivered, now)
+        delivery::post(tx, &domain, posting, delivered, now)?;
+        Ok(Vec::new())
     })
-    .await?;
-    cx.house.queue_wake.notify_one();
-    Ok(())
+    .await
 }
 
 struct Submit {
