@@ -20,6 +20,7 @@
 pub mod answer;
 pub mod arrival;
 pub mod cancel;
+pub mod import;
 pub mod invitations;
 pub mod item;
 pub mod letter;

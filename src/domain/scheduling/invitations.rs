@@ -8,12 +8,14 @@
 
 use super::arrival::{Arrival, arrive};
 use super::item::Item;
+use super::publish::MOST_RECIPIENTS;
 use super::letter::Writing;
 use super::{Method, User, shelf};
 use crate::domain::access::{self, Caller, Reached};
 use crate::domain::calendar::message;
 use crate::domain::messages::check_quota;
 use crate::domain::preferences::Preferences;
+use crate::format::ical::series::address;
 use crate::format::ical::{self, Bounds};
 use crate::format::mime::structure::{self, Inside, Node};
 use crate::format::mime::header;

@@ -81,7 +81,8 @@ impl Office {
         User::of(&self.caller, self.from.clone(), &self.preferences, calendar_of, Timestamp::now())
     }
 
-    fn writing(&self, now: Timestamp) -> Outcome<Writing> {
+    /// What messages are written with.
+    pub fn writing(&self, now: Timestamp) -> Outcome<Writing> {
         let mut random = [0u8; 16];
         getrandom::fill(&mut random).map_err(|e| Fault::logged("no random numbers", e))?;
         Ok(Writing { from: self.from.clone(), zone: self.zone(), domain: self.domain.clone(), now, random })
@@ -180,8 +181,7 @@ impl Office {
         tx: &WriteTx,
         mailbox: MailboxId,
         given: &Item,
-        answer: Answer,
-        reply: Reply,
+        (answer, reply): (Answer, Reply),
         with: &Attachments,
         fresh: &str,
     ) -> Outcome<()> {

@@ -18,6 +18,7 @@ pub const FAMILIES: &[(&str, &[Op])] = &[
     ("Account Management", ops::accounts::OPS),
     ("Contacts Operations", ops::contacts::OPS),
     ("Calendar Operations", ops::calendars::OPS),
+    ("Calendar Operations: scheduling", ops::scheduling::OPS),
     ("Signaling: binding", ops::signaling::OPS),
     ("Signaling: calls", ops::calls::OPS),
     ("Signaling: updates", ops::call_updates::OPS),

@@ -208,6 +208,15 @@ fn parameters(element: &Element, prefix: &str) -> Outcome<Vec<(String, String)>>
     Ok(out)
 }
 
+/// The parts in the body of a request that has no `EMail`: its MIME and copyMIME elements. None where there are none and no
+/// `noMIME` says that there are to be none.
+pub fn parts(element: &Element) -> Outcome<Option<Vec<DraftPart>>> {
+    let is = |e: &&Element, name: &str| e.name.eq_ignore_ascii_case(name);
+    let parts = element.elements().filter(|e| is(e, "MIME") || is(e, "copyMIME")).map(|e| part_at(e, 0)).collect::<Outcome<Vec<_>>>()?;
+    let none = element.elements().any(|e| is(&e, "noMIME"));
+    Ok(Some(parts).filter(|parts| none || !parts.is_empty()))
+}
+
 fn part_at(element: &Element, depth: usize) -> Outcome<DraftPart> {
     if depth > DEEPEST {
         return Err(Fault::bad("message parts are nested too deep"));

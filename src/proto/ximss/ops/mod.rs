@@ -15,6 +15,7 @@ pub mod password;
 pub mod preferences;
 pub mod prelogin;
 pub mod roster;
+pub mod scheduling;
 pub mod sending;
 pub mod service;
 pub mod sets;
