@@ -66,10 +66,11 @@ pub fn accept(given: &Item, old: Option<&Item>, answer: Answer, reply: Reply, us
     }
     let session = Clock::Known(user.zone);
     let mut times = Times::of(&given.calendar, &session);
+    let places = old.map(|old| old.places(&session)).unwrap_or_default();
     let mut marked = Vec::with_capacity(given.entries.len());
     for entry in &given.entries {
         let which = times.which(entry)?;
-        let known = old.and_then(|old| old.entry(which, &session));
+        let known = old.zip(places.get(&which)).and_then(|(old, at)| old.entries.get(*at));
         if known.is_some_and(|known| sequence_of(known) > sequence_of(entry)) {
             return Err(Fault::state("calendar item is out of date"));
         }
@@ -221,6 +222,9 @@ fn reply_entry(entry: &Component, answer: Answer, comment: Option<&str>, user: &
 /// What becomes of an item that is declined: `stored` is what the calendar that was named holds under its UID. Who declines
 /// a cancellation only removes what was cancelled.
 pub fn decline(given: &Item, method: Method, stored: Option<&Item>, reply: Reply, user: &User) -> Outcome<Decision> {
+    if given.main().is_none() {
+        given.check_few()?;
+    }
     let send = reply.send && method != Method::Cancel;
     let notices = replies(given, Answer::Declined, Reply { send, ..reply }, user);
     let becomes = match stored {
@@ -251,7 +255,7 @@ pub fn mark_declined(given: &Item, stored: &Item, user: &User) -> Outcome<Option
     let session = Clock::Known(user.zone);
     let mut times = Times::of(&given.calendar, &session);
     let (mut item, mut changed) = (stored.clone(), false);
-    for entry in &given.entries {
+    for entry in given.main().map_or(given.entries.as_slice(), std::slice::from_ref) {
         let which = times.which(entry)?;
         let known = match which {
             Which::Whole => item.main().cloned(),

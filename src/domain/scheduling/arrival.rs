@@ -100,22 +100,32 @@ fn invited_again(new: &Item, stored: &Item, user: &User) -> Outcome<Option<Item>
     let mut times = Times::of(&new.calendar, &session);
     let (mut item, mut changed) = (stored.clone(), false);
     item.take_zones(&new.calendar);
+    let mut places = item.places(&session);
     let mut named: BTreeSet<Which> = BTreeSet::new();
+    let version = item.main().map(sequence_of);
     for entry in &new.entries {
         let which = times.which(entry)?;
         named.insert(which);
-        let known = item.entry(which, &session);
+        let place = places.get(&which).copied();
+        let known = place.and_then(|at| item.entries.get(at));
         if known.is_some_and(|known| !is_newer(entry, known)) {
             continue;
         }
         // An exception of an older version than the item is history.
-        if known.is_none() && item.main().is_some_and(|main| sequence_of(main) > sequence_of(entry)) {
+        if known.is_none() && version.is_some_and(|version| version > sequence_of(entry)) {
             continue;
         }
         let entry = updated(entry.clone(), known, user);
-        item.put(which, entry, &session);
+        match place.and_then(|at| item.entries.get_mut(at)) {
+            Some(known) => *known = entry,
+            None => {
+                places.insert(which, item.entries.len());
+                item.entries.push(entry);
+            }
+        }
         changed = true;
     }
+    item.arrange();
     if named.contains(&Which::Whole) && changed {
         drop_outdated(&mut item, &named, &session);
     }
@@ -154,6 +164,7 @@ fn updated(mut entry: Component, known: Option<&Component>, user: &User) -> Comp
 
 /// A cancelled item stays where it is and says so.
 fn cancelled(new: &Item, stored: &Item, user: &User) -> Outcome<Option<Item>> {
+    new.check_few()?;
     let session = Clock::Known(user.zone);
     let mut times = Times::of(&new.calendar, &session);
     let (mut item, mut changed) = (stored.clone(), false);

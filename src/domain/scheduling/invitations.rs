@@ -8,8 +8,8 @@
 
 use super::arrival::{Arrival, arrive};
 use super::item::Item;
-use super::publish::MOST_RECIPIENTS;
 use super::letter::Writing;
+use super::publish::MOST_RECIPIENTS;
 use super::{Method, User, shelf};
 use crate::domain::access::{self, Caller, Reached};
 use crate::domain::calendar::message;
@@ -17,8 +17,8 @@ use crate::domain::messages::check_quota;
 use crate::domain::preferences::Preferences;
 use crate::format::ical::series::address;
 use crate::format::ical::{self, Bounds};
-use crate::format::mime::structure::{self, Inside, Node};
 use crate::format::mime::header;
+use crate::format::mime::structure::{self, Inside, Node};
 use crate::model::component::Component;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{MailboxId, Uid};
@@ -31,8 +31,6 @@ use crate::model::value::Value;
 use crate::store::calendars::{self, Head};
 use crate::store::{Read, WriteTx, accounts, mailboxes};
 
-/// Items of one mail that are looked at.
-const MOST: usize = 8;
 /// Bytes of items that one delivery works in, all recipients together; the rest is left to people.
 const MOST_BYTES: usize = 16 << 20;
 
@@ -40,7 +38,7 @@ const MOST_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Invitation {
     method: Method,
-    items: Vec<Item>,
+    item: Item,
     /// From and Sender.
     writers: Vec<Address>,
     bytes: usize,
@@ -66,9 +64,9 @@ pub fn in_message(raw: &[u8], limits: &Limits) -> Option<Invitation> {
     }
     let writers = ["From", "Sender"].iter().flat_map(|name| header::addresses(header, name));
     let writers = writers.filter_map(|writer| writer.address.parse().ok()).collect();
-    let mut items = Item::all(std::slice::from_ref(&calendar));
-    items.truncate(MOST);
-    Some(Invitation { method, items, writers, bytes: text.len(), limits: limits.clone() })
+    let item = Item::only(std::slice::from_ref(&calendar)).ok()?;
+    item.check_zones().ok()?;
+    Some(Invitation { method, item, writers, bytes: text.len(), limits: limits.clone() })
 }
 
 /// The calendar part; not one of a mail that is attached, and not one of a mail that comes back.
@@ -112,7 +110,7 @@ impl Invitation {
     }
 
     fn is_task(&self) -> bool {
-        self.items.iter().any(|item| item.principal().is_some_and(|entry| entry.is("VTODO")))
+        self.item.principal().is_some_and(|entry| entry.is("VTODO"))
     }
 }
 
@@ -171,7 +169,14 @@ fn far_behind<'a>(tx: &dyn Read, recipients: impl Iterator<Item = &'a Address>, 
 }
 
 /// Works a mail into the calendar of one of its recipients, as far as he wants that and it may be done.
-pub fn work_in(tx: &WriteTx, house: &DomainName, owner: &Caller, invitation: &Invitation, envelope: Option<&Address>, now: Timestamp) -> Outcome<()> {
+pub fn work_in(
+    tx: &WriteTx,
+    house: &DomainName,
+    owner: &Caller,
+    invitation: &Invitation,
+    envelope: Option<&Address>,
+    now: Timestamp,
+) -> Outcome<()> {
     let preferences = Preferences::read(tx, owner)?;
     if !wants(&preferences) {
         return Ok(());
@@ -179,43 +184,39 @@ pub fn work_in(tx: &WriteTx, house: &DomainName, owner: &Caller, invitation: &In
     let from = MailAddress { name: None, address: owner.address.to_string() };
     let user = User::of(owner, from.clone(), &preferences, None, now);
     let senders = invitation.senders(tx, envelope)?;
-    let writing = Writing { from, zone: user.zone, domain: house.clone(), now, random: [0; 16] };
-    for item in &invitation.items {
-        let done = one(tx, owner, &preferences, item, invitation, &senders, &user, &writing);
-        match done {
-            Err(fault) if fault == Fault::internal() => return Err(fault),
-            Err(fault) => tracing::debug!(%fault, "an invitation is left to its recipient"),
-            Ok(()) => {}
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).map_err(|e| Fault::logged("no random numbers", e))?;
+    let writing = Writing { from, zone: user.zone, domain: house.clone(), now, random };
+    match change(tx, owner, &preferences, invitation, &senders, &user, &writing) {
+        Err(fault) if fault == Fault::internal() => Err(fault),
+        Err(fault) => {
+            tracing::debug!(%fault, "an invitation is left to its recipient");
+            Ok(())
         }
+        Ok(()) => Ok(()),
     }
-    Ok(())
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of one question, each by its own name")]
-fn one(
+fn change(
     tx: &WriteTx,
     owner: &Caller,
     preferences: &Preferences,
-    item: &Item,
     invitation: &Invitation,
     senders: &[String],
     user: &User,
     writing: &Writing,
 ) -> Outcome<()> {
-    let tasks = item.principal().is_some_and(|entry| entry.is("VTODO"));
+    let (item, tasks) = (&invitation.item, invitation.is_task());
     let arrival = Arrival { method: invitation.method, item, senders };
-    let reached = main_box(tx, owner, preferences, tasks)?;
-    let Some(reached) = reached else {
-        let Some(new) = arrive(arrival, None, user)? else { return Ok(()) };
-        let Some(path) = box_name(preferences, tasks) else { return Ok(()) };
-        check_quota(tx, owner, invitation.bytes as u64 * 2)?;
-        crate::domain::messages::ensure(tx, owner, &path, if tasks { "IPF.Task" } else { "IPF.Appointment" }, writing.now)?;
-        let Some(reached) = main_box(tx, owner, preferences, tasks)? else { return Ok(()) };
-        return shelf::put(tx, &reached, &shelf::Held::default(), Some(&new), &[], writing);
-    };
-    let held = shelf::held(tx, &invitation.limits, reached.record.id, &item.uid())?;
-    match arrive(arrival, held.item.as_ref(), user)? {
-        Some(new) => shelf::put(tx, &reached, &held, Some(&new), &held.attachments, writing),
-        None => Ok(()),
+    if let Some(reached) = main_box(tx, owner, preferences, tasks)? {
+        let held = shelf::held(tx, &invitation.limits, reached.record.id, &item.uid())?;
+        let Some(new) = arrive(arrival, held.item.as_ref(), user)? else { return Ok(()) };
+        return shelf::put(tx, &reached, &held, Some(&new), &held.attachments, writing);
     }
+    let (Some(new), Some(path)) = (arrive(arrival, None, user)?, box_name(preferences, tasks)) else { return Ok(()) };
+    check_quota(tx, owner, invitation.bytes as u64 * 2)?;
+    crate::domain::messages::ensure(tx, owner, &path, if tasks { "IPF.Task" } else { "IPF.Appointment" }, writing.now)?;
+    let Some(reached) = main_box(tx, owner, preferences, tasks)? else { return Ok(()) };
+    let held = shelf::held(tx, &invitation.limits, reached.record.id, &item.uid())?;
+    shelf::put(tx, &reached, &held, Some(&new), &[], writing)
 }

@@ -7,12 +7,18 @@ use super::times::{Times, Which, incorrect};
 use crate::format::ical;
 use crate::model::calendar::{Clock, Series};
 use crate::model::component::{Component, Property};
-use crate::model::fault::Outcome;
+use crate::model::fault::{Fault, Outcome};
 use crate::model::time::{Timestamp, Zone};
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
 
 /// Who has written a calendar that does not say.
 pub const PRODUCT: &str = "-//Posthouse//Posthouse//EN";
+
+/// Entries of an answer or a cancellation.
+const FEW: usize = 16;
+/// Zones of an item.
+const MOST_ZONES: usize = 64;
 
 /// An item and its exceptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +93,7 @@ impl Item {
     }
 
     /// The item itself comes first.
-    fn arrange(&mut self) {
+    pub fn arrange(&mut self) {
         self.entries.sort_by_key(|entry| entry.get("RECURRENCE-ID").is_some());
     }
 
@@ -125,6 +131,29 @@ impl Item {
     /// The entry that stands for something.
     pub fn entry(&self, which: Which, session: &Clock) -> Option<&Component> {
         self.entries.get(self.position(which, session)?)
+    }
+
+    /// Where the entries are, by what they stand for. Those of which that cannot be read are left out.
+    pub fn places(&self, session: &Clock) -> BTreeMap<Which, usize> {
+        let mut times = Times::of(&self.calendar, session);
+        self.entries.iter().enumerate().filter_map(|(at, entry)| Some((times.which(entry).ok()?, at))).collect()
+    }
+
+    /// Refuses more entries than are looked at one by one.
+    pub fn check_few(&self) -> Outcome<()> {
+        if self.entries.len() > FEW { Err(Fault::quota("calendar item has too many recurrences")) } else { Ok(()) }
+    }
+
+    /// Refuses more zones than anyone needs: each of them has to be looked up.
+    pub fn check_zones(&self) -> Outcome<()> {
+        let mut found: HashSet<&str> = HashSet::new();
+        for property in self.entries.iter().flat_map(|entry| &entry.properties) {
+            found.extend(property.parameter("TZID"));
+            if found.len() > MOST_ZONES {
+                return Err(Fault::quota("calendar item has too many time zones"));
+            }
+        }
+        Ok(())
     }
 
     /// Puts an entry in the place of the one that stands for the same; at the end where there is none.

@@ -100,7 +100,15 @@ impl Office {
     }
 
     /// Stores what becomes of an item, and posts what is to be told of it.
-    fn carry_out(&self, tx: &WriteTx, reached: &Reached, held: &Held, done: &Decision, attachments: &Attachments, now: Timestamp) -> Outcome<()> {
+    fn carry_out(
+        &self,
+        tx: &WriteTx,
+        reached: &Reached,
+        held: &Held,
+        done: &Decision,
+        attachments: &Attachments,
+        now: Timestamp,
+    ) -> Outcome<()> {
         let parts = attachments.of(held);
         let writing = self.writing(now)?;
         match &done.becomes {
@@ -125,7 +133,15 @@ impl Office {
     }
 
     /// Publishes an item. `fresh` is its UID where it has none.
-    pub fn publish(&self, tx: &WriteTx, mailbox: MailboxId, given: &Item, how: &Publishing, with: &Attachments, fresh: &str) -> Outcome<()> {
+    pub fn publish(
+        &self,
+        tx: &WriteTx,
+        mailbox: MailboxId,
+        given: &Item,
+        how: &Publishing,
+        with: &Attachments,
+        fresh: &str,
+    ) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::INSERT)?;
         let user = self.user(Some(&reached.owner));
         let item = publish::prepared(given.clone(), &user, fresh)?;
@@ -149,11 +165,13 @@ impl Office {
         let session = Clock::Known(user.zone);
         let which = match what {
             Cancelled::Given(item) => {
-                let given = publish::prepared((**item).clone(), &user, &uid)?;
+                let given = publish::completed((**item).clone(), &user, &uid)?;
                 let entry = given.principal().ok_or_else(no_item)?;
                 Times::of(&given.calendar, &session).which(entry)?
             }
-            Cancelled::Message(_, id) | Cancelled::Uid(_, id) => id.as_ref().map_or(Ok(Which::Whole), |id| recurrence_id(old, id, &session))?,
+            Cancelled::Message(_, id) | Cancelled::Uid(_, id) => {
+                id.as_ref().map_or(Ok(Which::Whole), |id| recurrence_id(old, id, &session))?
+            }
         };
         if !matches!(which, Which::Whole) && !reached.rights.has(Rights::INSERT) {
             return Err(Fault::denied());
@@ -166,8 +184,7 @@ impl Office {
     pub fn update(&self, tx: &WriteTx, mailbox: MailboxId, given: &Item) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::INSERT.with(Rights::DELETE))?;
         let user = self.user(Some(&reached.owner));
-        let mut given = given.clone();
-        given.complete_zones(&user.zone);
+        let given = publish::completed(given.clone(), &user, "")?;
         let held = shelf::held(tx, &self.limits, mailbox, &given.uid())?;
         let stored = held.item.as_ref().ok_or_else(no_item)?;
         let Some(item) = reply::apply(stored, &given, &user)? else { return Ok(()) };
@@ -199,7 +216,7 @@ impl Office {
         let Some(mailbox) = mailbox else { return self.decline_outside(tx, given, method, reply) };
         let reached = self.reach(tx, mailbox, Rights::DELETE)?;
         let user = self.user(Some(&reached.owner));
-        let item = publish::prepared(given.clone(), &user, "")?;
+        let item = publish::completed(given.clone(), &user, "")?;
         let held = shelf::held(tx, &self.limits, mailbox, &item.uid())?;
         let done = answer::decline(&item, method, held.item.as_ref(), reply, &user)?;
         if matches!(done.becomes, Becomes::New(_)) && !reached.rights.has(Rights::INSERT) {
@@ -212,7 +229,7 @@ impl Office {
     /// an answer is marked.
     fn decline_outside(&self, tx: &WriteTx, given: &Item, method: Method, reply: Reply) -> Outcome<()> {
         let user = self.user(None);
-        let item = publish::prepared(given.clone(), &user, "")?;
+        let item = publish::completed(given.clone(), &user, "")?;
         let done = answer::decline(&item, method, None, reply, &user)?;
         self.post(tx, &done.notices, &[], user.now)?;
         if method == Method::Cancel {

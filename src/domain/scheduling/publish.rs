@@ -35,8 +35,17 @@ pub struct Publishing {
     pub tell: Tell,
 }
 
-/// Checks what a client has given and completes it: UID and zones. `fresh` is a UID that nobody else has.
-pub fn prepared(mut item: Item, user: &User, fresh: &str) -> Outcome<Item> {
+/// Checks an item that is to be kept and completes it: UID and zones. `fresh` is a UID that nobody else has.
+pub fn prepared(item: Item, user: &User, fresh: &str) -> Outcome<Item> {
+    if item.entries.iter().any(|entry| entry.is("VEVENT") && entry.get("DTSTART").is_none()) {
+        return Err(incorrect("DTSTART is missing"));
+    }
+    completed(item, user, fresh)
+}
+
+/// The same for what only says something about an item, and so needs no time of its own.
+pub fn completed(mut item: Item, user: &User, fresh: &str) -> Outcome<Item> {
+    item.check_zones()?;
     item.complete_zones(&user.zone);
     let session = Clock::Known(user.zone);
     let uid = Some(item.uid()).filter(|uid| !uid.is_empty()).unwrap_or_else(|| fresh.to_owned());
@@ -49,11 +58,7 @@ pub fn prepared(mut item: Item, user: &User, fresh: &str) -> Outcome<Item> {
                 return Err(incorrect(&format!("{name} is no date")));
             }
         }
-        if entry.is("VEVENT") && entry.get("DTSTART").is_none() {
-            return Err(incorrect("DTSTART is missing"));
-        }
         entry.set(Property::of_text("UID", &uid));
-        entry.remove("METHOD");
     }
     item.define_zones(user.now);
     Ok(item)

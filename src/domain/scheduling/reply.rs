@@ -26,6 +26,7 @@ pub fn attendee_of(reply: &Component) -> Outcome<&Property> {
 
 /// What a stored item becomes by a reply; None where the reply says nothing new.
 pub fn apply(stored: &Item, reply: &Item, user: &User) -> Outcome<Option<Item>> {
+    reply.check_few()?;
     let session = Clock::Known(user.zone);
     let mut times = Times::of(&reply.calendar, &session);
     let (mut item, mut changed) = (stored.clone(), false);

@@ -3,14 +3,17 @@
 //! A message that came otherwise may hold several items; when one of them changes, each gets a message of its own. What is
 //! put in the place of messages does so in one step with their removal. Spec: XIMSS, "Calendar Operations".
 
+use super::Method;
 use super::item::Item;
 use super::letter::{self, Writing};
 use crate::domain::access::Reached;
 use crate::domain::calendar::{index, message};
 use crate::domain::delivery::Prepared;
 use crate::domain::messages::{allowed_flags, check_quota};
+use crate::format::ical;
 use crate::format::mime::build::CopiedPart;
 use crate::format::mime::structure::{self, Inside, Node};
+use crate::model::component::Component;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::flags::Flags;
 use crate::model::ids::{MailboxId, Uid};
@@ -30,6 +33,8 @@ pub struct Held {
     messages: Vec<Uid>,
     /// Other items of these messages.
     beside: Vec<Item>,
+    /// Bounds on what is put in its place.
+    limits: Limits,
 }
 
 /// Bounds on the MIME structure.
@@ -40,7 +45,7 @@ pub fn mime_limits(limits: &Limits) -> structure::Limits {
 /// What a calendar holds under a UID, its index brought up to date.
 pub fn held(tx: &WriteTx, limits: &Limits, mailbox: MailboxId, uid: &str) -> Outcome<Held> {
     index::catch_up(tx, limits, mailbox)?;
-    let mut held = Held::default();
+    let mut held = Held { limits: limits.clone(), ..Held::default() };
     for message in calendars::with_item_uid(tx, mailbox, uid)? {
         let Some(row) = ledger::get(tx, mailbox, message)? else { continue };
         held.take(&blobs::whole(tx, row.blob)?, limits, uid);
@@ -86,7 +91,7 @@ impl Held {
 
 fn newer(old: Item, mut new: Item) -> Item {
     new.take_zones(&old.calendar);
-    let id = |entry: &crate::model::component::Component| entry.get("RECURRENCE-ID").map(|id| id.value.clone());
+    let id = |entry: &Component| entry.get("RECURRENCE-ID").map(|id| id.value.clone());
     let known: Vec<Option<String>> = new.entries.iter().map(id).collect();
     let others = old.entries.into_iter().filter(|entry| !known.contains(&id(entry)));
     new.entries.extend(others);
@@ -120,6 +125,9 @@ pub fn put(tx: &WriteTx, reached: &Reached, held: &Held, item: Option<&Item>, at
     if !held.is_empty() && !reached.rights.has(Rights::DELETE) {
         return Err(Fault::denied());
     }
+    if let Some(item) = item {
+        check_size(item, &held.limits)?;
+    }
     let mut raws = Vec::new();
     for (at, other) in held.beside.iter().enumerate() {
         // What was attached stays with one of those that it was attached to.
@@ -128,6 +136,18 @@ pub fn put(tx: &WriteTx, reached: &Reached, held: &Held, item: Option<&Item>, at
     }
     raws.extend(item.map(|item| letter::stored(item, attachments, writing)).transpose()?);
     place(tx, reached, &held.messages, raws, writing.now)
+}
+
+/// Refuses an item that is larger than what is read of one.
+fn check_size(item: &Item, limits: &Limits) -> Outcome<()> {
+    let calendar = item.to_calendar(Method::Publish);
+    if ical::write(&calendar).len() > limits.calendar_item {
+        return Err(Fault::quota("calendar item is too large"));
+    }
+    fn count(component: &Component) -> usize {
+        1 + component.components.iter().map(count).sum::<usize>()
+    }
+    if count(&calendar) > limits.calendar_components { Err(Fault::quota("calendar item has too many components")) } else { Ok(()) }
 }
 
 /// Puts messages in the place of others, or beside what is there where there are none.

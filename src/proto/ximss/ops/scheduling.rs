@@ -18,14 +18,8 @@ use crate::store::WriteTx;
 use crate::xml::{Arg, Attr, Element, FromAttr};
 
 /// The family.
-pub const OPS: &[Op] = &[
-    Op::of::<Publish>(),
-    Op::of::<Cancel>(),
-    Op::of::<Update>(),
-    Op::of::<Accept>(),
-    Op::of::<Decline>(),
-    Op::of::<Import>(),
-];
+pub const OPS: &[Op] =
+    &[Op::of::<Publish>(), Op::of::<Cancel>(), Op::of::<Update>(), Op::of::<Accept>(), Op::of::<Decline>(), Op::of::<Import>()];
 
 const SEND_REQUESTS: Attr<SendRequests> = Attr::new("sendRequests", "no: tell nobody; new: invite only those who were not invited before");
 const COPY_EXCEPTIONS: Attr<NotNo> = Attr::new("copyExceptions", "no: leave the exceptions of the stored item behind");
@@ -138,7 +132,11 @@ async fn act(
 }
 
 /// The same for operations that always name a calendar.
-async fn act_in(cx: &Cx, calendar: &str, mut step: impl FnMut(&Office, &WriteTx, MailboxId) -> Outcome<()> + Send + 'static) -> Outcome<()> {
+async fn act_in(
+    cx: &Cx,
+    calendar: &str,
+    mut step: impl FnMut(&Office, &WriteTx, MailboxId) -> Outcome<()> + Send + 'static,
+) -> Outcome<()> {
     act(cx, Some(calendar), move |office, tx, mailbox| step(office, tx, mailbox.ok_or_else(Fault::internal)?)).await
 }
 
