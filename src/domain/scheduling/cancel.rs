@@ -78,7 +78,7 @@ fn told(old: &Item, which: Which, cancelled: Vec<Component>, comment: Option<&st
         return Ok(Vec::new());
     }
     let entries = cancelled.iter().map(|entry| cancellation(entry, user, comment));
-    let entries = entries.map(|entry| whole(entry)).collect();
+    let entries = entries.map(whole).collect();
     let notice = Notice {
         method: Method::Cancel,
         headline: "Cancelled",

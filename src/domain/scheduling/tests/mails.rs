@@ -202,7 +202,7 @@ fn hostile_texts_stay_data() {
 fn attachments_go_with_requests_and_stay_with_the_item() {
     let part = b"Content-Type: image/gif; name=\"a.gif\"\r\nContent-Transfer-Encoding: base64\r\n\r\nR0lG".to_vec();
     let (notice, from) = notices().remove(0);
-    let raw = letter::mail(&notice, &[part.clone()], &writing(&from)).unwrap();
+    let raw = letter::mail(&notice, std::slice::from_ref(&part), &writing(&from)).unwrap();
     let root = structure(&raw, &Limits::default());
     let Inside::Parts(inner) = &root.inside else { panic!("parts") };
     assert_eq!((root.about.subtype.as_str(), inner.len(), inner[1].about.file_name()), ("mixed", 2, Some("a.gif")));
