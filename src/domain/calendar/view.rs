@@ -1,21 +1,33 @@
 //! `CalendarView`: a calendar as one client has it open.
 //!
 //! It says once that something has changed, until the client looks again. Two views of one mailbox know nothing of each
-//! other. Spec: XIMSS, "Calendar Operations" (calendarOpen, calendarReport).
+//! other. A calendar that is a document from elsewhere is fetched when it is opened, and again, at most every quarter of an
+//! hour, when the client looks at it; where that fails, the document stays as it was. Spec: XIMSS, "Calendar Operations" (calendarOpen, calendarReport).
 
 use super::document::Document;
 use super::index;
 use crate::domain::access::{self, Caller};
 use crate::domain::house::House;
+use crate::domain::remote_documents::{Bounds, Document as Fetched, RemoteUrl, Request, Validators};
 use crate::domain::tell::{tell, tell_recipient};
+use crate::model::calendar::Clock;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, MailboxId};
 use crate::model::names::MailboxPath;
 use crate::model::rights::Rights;
 use crate::store::feed::Inbox;
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, MessageResult, Recipient,
+    WrapFuture,
+};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A document that was fetched longer ago is fetched again.
+const LASTING: Duration = Duration::from_secs(15 * 60);
+/// The most bytes of a document from elsewhere.
+const MOST_BYTES: usize = 16 << 20;
 
 /// Told to the session: a calendar has changed.
 #[derive(Message, Debug, Clone, PartialEq, Eq)]
@@ -69,8 +81,37 @@ pub struct CalendarView {
     calendar: String,
     session: Recipient<CalendarModified>,
     source: Source,
+    remote: Option<Remote>,
     notified: bool,
     inbox: Option<Inbox>,
+}
+
+/// Where a document comes from.
+#[derive(Clone)]
+struct Remote {
+    house: Arc<House>,
+    url: RemoteUrl,
+    clock: Clock,
+    known: Validators,
+    fetched: Instant,
+}
+
+impl Remote {
+    /// Fetches the document; None where it is still the one that is known.
+    async fn fetch(&mut self) -> Outcome<Option<Arc<Document>>> {
+        let bounds = Bounds::bytes(MOST_BYTES);
+        let request = Request { url: self.url.clone(), accept: "text/calendar, */*;q=0.1", bounds, known: self.known.clone() };
+        // Whatever comes of it, the server over there is left alone for a while.
+        self.fetched = Instant::now();
+        match self.house.documents.fetch(request).await? {
+            Fetched::Unchanged => Ok(None),
+            Fetched::Fetched { bytes, validators, .. } => {
+                let document = Document::read(&self.house, bytes, self.clock.clone()).await?;
+                self.known = validators;
+                Ok(Some(Arc::new(document)))
+            }
+        }
+    }
 }
 
 /// What is needed to open a mailbox as a calendar.
@@ -93,8 +134,22 @@ impl CalendarView {
         let mailbox = reached.record.id;
         index::bring_up_to_date(&house, mailbox).await?;
         let source = Source::Mailbox(mailbox);
-        let view = Self { calendar, session, source, notified: false, inbox: None };
+        let view = Self { calendar, session, source, remote: None, notified: false, inbox: None };
         Ok(Self::watching(&house, reached.owner.account, view))
+    }
+
+    /// Opens a document from elsewhere as a calendar. `clock` is for times whose zone nobody knows.
+    pub async fn fetch(
+        house: Arc<House>,
+        calendar: String,
+        url: RemoteUrl,
+        clock: Clock,
+        session: Recipient<CalendarModified>,
+    ) -> Outcome<Addr<Self>> {
+        let mut remote = Remote { house, url, clock, known: Validators::default(), fetched: Instant::now() };
+        let document = remote.fetch().await?.unwrap_or_default();
+        let source = Source::Document(document);
+        Ok(Self { calendar, session, source, remote: Some(remote), notified: false, inbox: None }.start())
     }
 
     /// The view begins to listen; whatever is found later is as new as that.
@@ -144,12 +199,28 @@ impl Handler<Show> for CalendarView {
 }
 
 impl Handler<Look> for CalendarView {
-    type Result = MessageResult<Look>;
+    type Result = AtomicResponse<Self, Source>;
     fn handle(&mut self, _: Look, _: &mut Self::Context) -> Self::Result {
         // What has come so far is seen by the look that follows.
         self.has_changed();
         self.notified = false;
-        MessageResult(self.source.clone())
+        let stale = self.remote.clone().filter(|remote| remote.fetched.elapsed() >= LASTING);
+        let work = async move {
+            let mut remote = stale?;
+            let fetched = remote.fetch().await;
+            Some((remote, fetched))
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done, view, _| {
+            if let Some((remote, fetched)) = done {
+                match fetched {
+                    Ok(Some(document)) => view.source = Source::Document(document),
+                    Ok(None) => {}
+                    Err(fault) => tracing::info!(%fault, url = %remote.url, "a calendar from elsewhere stays as it was"),
+                }
+                view.remote = Some(remote);
+            }
+            view.source.clone()
+        })))
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the model's types are written in attributes.
 
+use crate::domain::remote_documents::RemoteUrl;
 use crate::model::flags::FlagChange;
 use crate::model::ids::Uid;
 use crate::model::names::{AccountRef, Address, DomainName, ListPattern, MailboxPath, Picture};
@@ -9,6 +10,14 @@ use crate::xml::FromAttr;
 impl FromAttr for MailboxPath {
     const KIND: &'static str = "mailbox name";
     const SAMPLE: &'static str = "INBOX";
+    fn from_attr(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl FromAttr for RemoteUrl {
+    const KIND: &'static str = "address of http or https";
+    const SAMPLE: &'static str = "https://example.com/calendar.ics";
     fn from_attr(text: &str) -> Option<Self> {
         text.parse().ok()
     }

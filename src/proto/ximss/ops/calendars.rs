@@ -8,8 +8,9 @@ use crate::domain::calendar::hits::{Hits, Window};
 use crate::domain::calendar::view::{CalendarView, Close, Look, Opening, Show, Source};
 use crate::domain::calendar::{boxes, freebusy, message};
 use crate::domain::messages;
+use crate::domain::remote_documents::RemoteUrl;
 use crate::format::ical::Bounds;
-use crate::model::calendar::ItemKind;
+use crate::model::calendar::{Clock, ItemKind};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::names::{AccountRef, MailboxPath};
@@ -36,7 +37,7 @@ pub const OPS: &[Op] = &[
 
 /// The attribute `calendar`.
 pub const CALENDAR: Attr<ClientName> = Attr::new("calendar", "the session's name for the calendar");
-const URL: Attr<String> = Attr::new("url", "the address of a remote iCalendar document to open");
+const URL: Attr<RemoteUrl> = Attr::new("url", "the address of a remote iCalendar document to open");
 const MAILBOX: Attr<MailboxPath> = Attr::new("mailbox", "the mailbox; without it: the calendar's name");
 const TIME_FROM: Attr<LocalTime> = Attr::new("timeFrom", "the beginning of the time interval");
 const TIME_TILL: Attr<LocalTime> = Attr::new("timeTill", "the end of the time interval");
@@ -55,7 +56,7 @@ struct Open {
 
 enum What {
     Mailbox(MailboxPath),
-    Document,
+    Document(RemoteUrl),
 }
 
 impl Request for Open {
@@ -66,7 +67,7 @@ impl Request for Open {
     fn read(element: &Element) -> Outcome<Self> {
         let ClientName(calendar) = CALENDAR.need(element)?;
         let what = match (URL.get(element)?, MAILBOX.get(element)?) {
-            (Some(_), _) => What::Document,
+            (Some(url), _) => What::Document(url),
             (None, Some(mailbox)) => What::Mailbox(mailbox),
             (None, None) => What::Mailbox(calendar.parse().map_err(|_| Fault::incorrect("calendar"))?),
         };
@@ -85,7 +86,7 @@ impl Request for Open {
                 }
                 CalendarView::open(cx.house.clone(), Opening { calendar: name, caller, path, session }).await?
             }
-            What::Document => return Err(Fault::unsupported()),
+            What::Document(url) => CalendarView::fetch(cx.house.clone(), name, url, Clock::Known(cx.zone()), session).await?,
         };
         cx.desk.calendars.add(calendar, view);
         Ok(())
@@ -327,3 +328,6 @@ impl Request for FreeBusyRead {
         cx.send(Element::new("freeBusyData").with_some("userName", self.echo).child(reader(&cx)?.free_busy(&times))).await
     }
 }
+
+#[cfg(test)]
+mod tests;
