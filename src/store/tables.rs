@@ -119,4 +119,8 @@ pub const ALL: &[Table] = &[
     ROSTER,
     ROSTER_GROUPS,
     MEETINGS,
+    CALENDAR_HEADS,
+    CALENDAR_ITEMS,
+    CALENDAR_TIMES,
+    CALENDAR_UIDS,
 ];

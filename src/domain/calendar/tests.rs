@@ -1,3 +1,5 @@
+//! Days, free and busy times, and what a search finds.
+
 use super::days::{Dealer, days};
 use super::freebusy::{Period, merged};
 use super::hits::{Hit, Hits, Window};

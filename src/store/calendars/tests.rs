@@ -1,3 +1,5 @@
+//! Rows of calendars: found by message, by time, by UID; gone with what they tell of.
+
 use super::*;
 use crate::model::calendar::{Length, Trigger};
 use crate::store::calendar_cache::CalendarCache;

@@ -1,3 +1,5 @@
+//! Documents from elsewhere as calendars.
+
 use super::*;
 use crate::domain::calendar::find::{Wanted, find_in_document};
 use crate::domain::testing::house;

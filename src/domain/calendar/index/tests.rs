@@ -1,3 +1,5 @@
+//! The index follows the mailbox.
+
 use super::*;
 use crate::domain::calendar::find::{self, Wanted};
 use crate::domain::calendar::hits::{Hits, Window};

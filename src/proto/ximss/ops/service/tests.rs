@@ -64,8 +64,9 @@ fn the_status_shows_what_holds() {
         let status = text(&client.data("<readStatus id='a'/>").await[0]);
         let settings = "<RulesAllowed>Filter Only</RulesAllowed><SignalRulesAllowed>Any</SignalRulesAllowed>\
                         <RPOPAllowed>NO</RPOPAllowed><PWDAllowed>YES</PWDAllowed>";
+        let services = "<option>WebCAL</option><option>Signal</option><option>PBX</option>";
         let timeout = "<timeout limit=\"2147483647\" idle=\"600\"/>";
-        assert_eq!(status, format!("<currentStatus id=\"a\"><messageStore used=\"0\"/>{settings}{timeout}</currentStatus>"));
+        assert_eq!(status, format!("<currentStatus id=\"a\"><messageStore used=\"0\"/>{settings}{services}{timeout}</currentStatus>"));
         let account = alice.account;
         let change = move |tx: &crate::store::WriteTx| {
             let mut record = accounts::get(tx, account)?;
