@@ -45,7 +45,7 @@ impl FromStr for DomainName {
         let literal = text.starts_with('[')
             && text.ends_with(']')
             && text.len() > 2
-            && text.chars().all(|c| c.is_ascii_hexdigit() || "[]:.IPv".contains(c));
+            && text.chars().all(|c| c.is_ascii_hexdigit() || "[]:.IPVipv".contains(c));
         if text.len() > 255 || !(literal || text.split('.').all(label)) {
             return Err(Fault::bad("domain name is incorrect"));
         }

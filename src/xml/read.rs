@@ -108,6 +108,10 @@ fn close(open: &mut [Element], root: &mut Option<Element>, done: Element) {
 }
 
 fn add_text(open: &mut [Element], text: &str) -> Outcome<()> {
+    // An empty CDATA section says nothing.
+    if text.is_empty() {
+        return Ok(());
+    }
     let Some(parent) = open.last_mut() else {
         return if text.trim().is_empty() { Ok(()) } else { Err(syntax()) };
     };
