@@ -7,8 +7,10 @@ use crate::tally::Tally;
 use crate::view::View;
 use crate::web::Web;
 use posthouse::xml::{Element, write};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// Sessions of a household, beside the visitors who come and go.
 pub const SEATS: usize = 10;
@@ -16,6 +18,9 @@ pub const SEATS: usize = 10;
 pub const PATIENCE: u64 = 60;
 /// The parts of a subject that filters ask for.
 pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+/// A WebSocket that answers none of the server's questions is given up after a minute; they are answered by reading.
+const SILENCE: Duration = Duration::from_secs(10);
 
 const KINDS: [Kind; 4] = [Kind::Clear, Kind::Tls, Kind::WebSocket, Kind::Http];
 const SORTS: [&str; 5] = ["UID", "INTERNALDATE", "Subject", "From", "SIZE"];
@@ -28,6 +33,17 @@ pub struct Run {
     pub letters: Vec<String>,
     /// The count.
     pub tally: Rc<Tally>,
+    /// Households that have logged in, or failed to.
+    pub begun: Cell<usize>,
+    /// When the days end; unknown until all have begun.
+    pub end: Cell<Option<Instant>>,
+}
+
+impl Run {
+    /// True when it is time to go home.
+    pub fn is_over(&self) -> bool {
+        self.end.get().is_some_and(|end| Instant::now() >= end)
+    }
 }
 
 /// A message of the model.
@@ -281,7 +297,8 @@ impl Household {
     pub async fn settle(&mut self) -> Outcome {
         for seat in 0..self.seats.len() {
             let waits = !self.seats[seat].awaited.is_empty() || self.seats[seat].views.iter().any(|view| !view.is_settled());
-            if waits {
+            let silent = self.seats[seat].kind == Kind::WebSocket && self.seats[seat].link.heard.elapsed() > SILENCE;
+            if waits || silent {
                 self.seats[seat].link.look().await?;
             }
             self.hear(seat)?;

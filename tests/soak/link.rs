@@ -64,6 +64,8 @@ pub struct Link {
     way: Way,
     number: u32,
     tally: Rc<Tally>,
+    /// When something was last asked, and so all read that had come.
+    pub heard: Instant,
     /// What the server has said unasked.
     pub notices: Vec<Element>,
 }
@@ -95,7 +97,7 @@ impl Link {
             }
             Kind::Http => Way::Web(Web::new(doors.http)),
         };
-        let mut link = Self { way, number: 0, tally: tally.clone(), notices: Vec::new() };
+        let mut link = Self { way, number: 0, tally: tally.clone(), heard: Instant::now(), notices: Vec::new() };
         if kind == Kind::WebSocket {
             link.upgraded().await?;
         }
@@ -165,6 +167,7 @@ impl Link {
         let begun = Instant::now();
         let answer = tokio::time::timeout(PATIENCE, self.exchange(&text, &id)).await.map_err(|_| format!("{request}: no answer"))?;
         self.tally.took(begun.elapsed());
+        self.heard = Instant::now();
         answer.map_err(|error| format!("{request}: {error}"))
     }
 

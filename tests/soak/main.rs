@@ -24,6 +24,7 @@ mod web;
 use household::{Household, PASSWORD, PATIENCE, Run, SEATS, accounts};
 use link::Doors;
 use mail::{Maker, SMALL};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::server::{Server, Setup};
@@ -34,7 +35,7 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-/// What every household does however short the run is.
+/// What every household does in a run that is as short as can be.
 const DEEDS_AT_LEAST: u64 = 200;
 
 /// How much of it.
@@ -87,18 +88,17 @@ fn add_accounts(server: &Server, households: usize) {
 /// Lets all households live until the time is over; gives what the server's memory was meanwhile.
 async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
     let letters = Maker::new(7, SMALL).take(200).map(|raw| String::from_utf8_lossy(&raw).replace(['<', '>', '&', '\r'], " ")).collect();
-    let run = Rc::new(Run { doors: Doors::of(server), letters, tally: tally.clone() });
+    let doors = Doors::of(server);
+    let run = Rc::new(Run { doors, letters, tally: tally.clone(), begun: Cell::default(), end: Cell::default() });
+    let homes = (0..extent.households).map(|number| tokio::task::spawn_local(life(number, run.clone(), extent.pause)));
+    let tasks: Vec<_> = homes.collect();
     let begun = Instant::now();
-    let homes = futures_util::future::join_all((0..extent.households).map(|home| Household::begin(home, run.clone()))).await;
+    while run.begun.get() < extent.households && !tasks.iter().all(|task| task.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     println!("soak: all logged in after {:.1} s", begun.elapsed().as_secs_f64());
     let end = Instant::now() + Duration::from_secs(extent.seconds);
-    let mut tasks = Vec::new();
-    for home in homes {
-        match home {
-            Ok(home) => tasks.push(tokio::task::spawn_local(day(home, end, extent.pause))),
-            Err(error) => tally.failed(error),
-        }
-    }
+    run.end.set(Some(end));
     let memory = watch(server, extent, tally, end).await;
     for task in tasks {
         if let Err(error) = task.await {
@@ -109,10 +109,20 @@ async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
 }
 
 /// One household, to its last word.
-async fn day(mut home: Household, end: Instant, pause: Duration) {
+async fn life(number: usize, run: Rc<Run>, pause: Duration) {
+    let home = Household::begin(number, run.clone()).await;
+    run.begun.set(run.begun.get() + 1);
+    match home {
+        Ok(home) => day(home, pause).await,
+        Err(error) => run.tally.failed(format!("household {number} cannot begin: {error}")),
+    }
+}
+
+async fn day(mut home: Household, pause: Duration) {
+    let least = if pause.is_zero() { DEEDS_AT_LEAST } else { 0 };
     let outcome = async {
         deeds::all(&mut home).await?;
-        while Instant::now() < end || home.round < DEEDS_AT_LEAST {
+        while !home.run.is_over() || home.round < least {
             home.round += 1;
             deeds::one(&mut home).await?;
             home.settle().await?;
