@@ -145,6 +145,9 @@ impl Backend {
         target: (Option<MailboxName>, ItemKind),
         items: Vec<ImportItem>,
     ) -> Outcome<AdminReply> {
+        if target.1 == ItemKind::Calendar && !items.is_empty() {
+            return super::calendars::import(&self.house, account, target.0, items).await;
+        }
         let most = self.house.settings().limits.mail_size;
         let (new, large): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.data.len() <= most);
         let failed = large.into_iter().map(|item| Refusal { source: item.source, reason: "message is too large".into() }).collect();

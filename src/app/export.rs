@@ -1,4 +1,5 @@
-//! `posthouse export`: writes an account's messages as one mbox file, or an address book as one file of vCards.
+//! `posthouse export`: writes an account's messages as one mbox file, an address book as one file of vCards, a calendar as
+//! one of iCalendar.
 //!
 //! The file appears under its name when it is complete; it can be read by its owner only.
 
@@ -7,6 +8,7 @@ use super::admin::{AdminReply, AdminRequest, ItemKind};
 use super::cli::Export;
 use super::import::mbox;
 use super::problem::{Done, Problem};
+use crate::domain::calendar::export::Document;
 use crate::domain::contacts;
 use crate::format::mime::structure::Limits;
 use crate::format::vcard::write::Style;
@@ -20,13 +22,16 @@ use std::path::{Path, PathBuf};
 pub async fn run(what: &Export, agent: &mut Agent) -> Done {
     let mut out = Out::open(&what.out)?;
     let (mut kind, mut written, mut left_out) = (ItemKind::Mail, 0u64, 0u64);
+    let mut document = Document::default();
     let request = AdminRequest::Export { account: what.account.clone(), mailbox: what.mailbox.clone() };
     let mut take = |reply| {
         match reply {
             AdminReply::Mailbox { kind: of, .. } => kind = of,
             AdminReply::Item { received, data, .. } => {
                 let kind = (kind == ItemKind::Mail || what.mailbox.is_some()).then_some(kind);
-                match write_item(&mut out.writer, kind, &data, received).map_err(|e| Problem::file("write", &what.out, &e))? {
+                match write_item(&mut out.writer, &mut document, kind, &data, received)
+                    .map_err(|e| Problem::file("write", &what.out, &e))?
+                {
                     0 => left_out += 1,
                     items => written += items,
                 }
@@ -40,23 +45,33 @@ pub async fn run(what: &Export, agent: &mut Agent) -> Done {
         out.give_up();
         return Err(problem);
     }
+    if kind == ItemKind::Calendar && what.mailbox.is_some() {
+        let mut end = String::new();
+        document.finish(&mut end);
+        out.writer.write_all(end.as_bytes()).map_err(|e| Problem::file("write", &what.out, &e))?;
+    }
     out.finish(&what.out)?;
     if left_out > 0 {
-        eprintln!("posthouse: {left_out} items of calendars and address books are left out: name an address book to export it as vCards");
+        eprintln!("posthouse: {left_out} items of calendars and address books are left out: name one to export it by itself");
     }
     eprintln!("exported {written}");
     Ok(())
 }
 
 /// Writes what a message of a mailbox holds; None for items that are not wanted. Gives how many items were written.
-fn write_item(out: &mut impl Write, kind: Option<ItemKind>, data: &[u8], received: Timestamp) -> io::Result<u64> {
+fn write_item(out: &mut impl Write, document: &mut Document, kind: Option<ItemKind>, data: &[u8], received: Timestamp) -> io::Result<u64> {
     match kind {
         Some(ItemKind::Mail) => mbox::write(out, data, received).map(|()| 1),
         Some(ItemKind::Contacts) => {
             let (cards, count) = contacts::exported(data, Style::Third, &Limits::default());
             out.write_all(cards.as_bytes()).map(|()| count)
         }
-        Some(ItemKind::Calendar) | None => Ok(0),
+        Some(ItemKind::Calendar) => {
+            let mut items = String::new();
+            let count = document.message(&mut items, data, &Limits::default(), &Default::default());
+            out.write_all(items.as_bytes()).map(|()| count)
+        }
+        None => Ok(0),
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A thread reads and gathers batches while the one before is stored; a batch has a bounded number of messages and
 //! bytes, so that memory stays bounded however much is imported. The bytes of messages are stored exactly as they are
-//! found; cards become items of an address book.
+//! found; cards become items of an address book, events and tasks items of a calendar.
 
+mod calendars;
 mod contacts;
 pub mod maildir;
 pub mod mbox;
@@ -16,6 +17,7 @@ use super::cli::Import;
 use super::commands::say;
 use super::config::Config;
 use super::problem::{Done, Problem, cause};
+use crate::format::ical::Bounds;
 use crate::model::flags::Flags;
 use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
@@ -41,8 +43,6 @@ struct Batch {
     items: Vec<ImportItem>,
     failed: Vec<Refusal>,
     skipped: u64,
-    /// Of the skipped ones, those that this version does not take in yet.
-    not_yet: u64,
     /// Bytes of files that are done with.
     read: u64,
     bytes: usize,
@@ -63,13 +63,14 @@ pub async fn run(what: &Import, config: &Config, agent: &mut Agent) -> Done {
     let mut progress = Progress::of(size);
     let (batches, mut next) = mpsc::channel(1);
     let (paths, most, account) = (what.paths.clone(), config.limits.mail_size, what.account.clone());
+    let bounds = Bounds::of(&config.limits);
     let reader = std::thread::Builder::new()
         .name("import".into())
-        .spawn(move || Gather { batches, batch: Batch::default(), most, account }.all(&paths));
+        .spawn(move || Gather { batches, batch: Batch::default(), most, bounds, account }.all(&paths));
     let reader = reader.map_err(|e| Problem::new(e, "allow the process more threads"))?;
-    let (mut imported, mut skipped, mut not_yet, mut failed, mut problem) = (0, 0, 0, 0, None);
+    let (mut imported, mut skipped, mut failed, mut problem) = (0, 0, 0, None);
     while let Some(batch) = next.recv().await {
-        (skipped, not_yet) = (skipped + batch.skipped, not_yet + batch.not_yet);
+        skipped += batch.skipped;
         let stored = match batch.items.is_empty() {
             true => Ok((0, Vec::new())),
             false => store(what, batch.kind, batch.items, agent).await,
@@ -94,9 +95,6 @@ pub async fn run(what: &Import, config: &Config, agent: &mut Agent) -> Done {
         problem = problem.or_else(|| Some(Problem::new("reading the files failed", "look at the lines above")));
     }
     progress.finish();
-    if not_yet > 0 {
-        eprintln!("posthouse: {not_yet} calendar files are skipped: this version does not import them");
-    }
     say(&format!("imported {imported}, skipped {skipped}, failed {failed}\n"))?;
     match problem {
         Some(problem) => Err(problem),
@@ -127,6 +125,7 @@ struct Gather {
     batches: mpsc::Sender<Batch>,
     batch: Batch,
     most: usize,
+    bounds: Bounds,
     account: AccountAddress,
 }
 
@@ -155,10 +154,7 @@ impl Gather {
             }
             Kind::Mbox => self.mbox(found),
             Kind::Contacts => self.contacts(found),
-            Kind::Calendar => {
-                self.batch.not_yet += 1;
-                self.skipped(found.size)
-            }
+            Kind::Calendar => self.calendar(found),
             Kind::Other => self.skipped(found.size),
         }
     }
@@ -245,7 +241,14 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(1);
         let paths = paths.to_vec();
         let reader = std::thread::spawn(move || {
-            Gather { batches: sender, batch: Batch::default(), most, account: "a@b.test".parse().unwrap() }.all(&paths)
+            Gather {
+                batches: sender,
+                batch: Batch::default(),
+                most,
+                bounds: Bounds::of(&Default::default()),
+                account: "a@b.test".parse().unwrap(),
+            }
+            .all(&paths)
         });
         let all = std::iter::from_fn(|| receiver.blocking_recv()).collect();
         reader.join().unwrap();

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod backend;
+mod calendars;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -12,6 +12,7 @@
 pub mod boxes;
 pub mod days;
 pub mod document;
+pub mod export;
 pub mod find;
 pub mod freebusy;
 pub mod hits;

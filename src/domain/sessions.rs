@@ -47,6 +47,11 @@ pub enum Opened {
         /// The messages.
         uids: Vec<Uid>,
     },
+    /// A calendar over a mailbox.
+    Calendar {
+        /// Its mailbox.
+        mailbox: MailboxId,
+    },
 }
 
 /// Gives a session a file for its "uploaded file set".

@@ -32,7 +32,8 @@ impl Kind {
         match self {
             Self::Mbox | Self::Message | Self::Maildir => Some(ItemKind::Mail),
             Self::Contacts => Some(ItemKind::Contacts),
-            Self::Calendar | Self::Other => None,
+            Self::Calendar => Some(ItemKind::Calendar),
+            Self::Other => None,
         }
     }
 }

@@ -104,18 +104,35 @@ impl Reading {
         Ok(batch)
     }
 
-    /// An item without a UID gets one that the same item gets again, so that importing it twice does not double it.
-    fn found(&mut self, mut item: Item, text: &str) -> Found {
-        if item.uid().is_empty() {
-            let digest: String = Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            let uid = format!("{digest}@{}", self.domain);
-            item.entries.iter_mut().filter(|entry| uid_of(entry).is_empty()).for_each(|entry| entry.set(Property::of_text("UID", &uid)));
-        }
+    fn found(&mut self, item: Item, text: &str) -> Found {
+        let item = with_uid(item, text.as_bytes(), &self.domain);
         let mut digest = [0u8; 16];
         digest.iter_mut().zip(Sha256::digest(item.uid().as_bytes())).for_each(|(to, from)| *to = from);
         let is_first = self.seen.insert(digest);
         Found::Item(Box::new(item), is_first)
     }
+}
+
+/// What a text of one item or a few holds, as a file of it would.
+pub fn found_in(raw: Vec<u8>, limits: &Limits, domain: &DomainName) -> Vec<Found> {
+    let items = match ical::parse_within(&raw, Bounds::of(limits)) {
+        Ok(calendars) => Item::all(&calendars),
+        Err(why) => return vec![Found::Unreadable(raw, why)],
+    };
+    if items.is_empty() {
+        return vec![Found::Unreadable(raw, super::times::incorrect("there is no event and no task"))];
+    }
+    items.into_iter().map(|item| Found::Item(Box::new(with_uid(item, &raw, domain)), true)).collect()
+}
+
+/// An item without a UID gets one that the same item gets again, so that importing it twice does not double it.
+fn with_uid(mut item: Item, text: &[u8], domain: &DomainName) -> Item {
+    if item.uid().is_empty() {
+        let digest: String = Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let uid = format!("{digest}@{domain}");
+        item.entries.iter_mut().filter(|entry| uid_of(entry).is_empty()).for_each(|entry| entry.set(Property::of_text("UID", &uid)));
+    }
+    item
 }
 
 /// Stores a batch: one step.

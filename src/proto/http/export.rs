@@ -1,4 +1,4 @@
-//! What is open in a session, given away as one file: the contacts of a folder as vCards.
+//! What is open in a session, given away as one file: the contacts of a folder as vCards, a calendar as iCalendar.
 //!
 //! The text is made while it is sent, a few messages at a time; its length is not known before. What is open under the
 //! name decides what is exported, and how. Spec: XIMSS, "HTTP Access" (Data Export).
@@ -6,6 +6,7 @@
 use super::disposition;
 use super::server::Web;
 use crate::domain::access::Caller;
+use crate::domain::calendar::export::Document;
 use crate::domain::sessions::{FindOpen, Opened, Reach};
 use crate::domain::{contacts, messages};
 use crate::format::mime::structure::Limits;
@@ -13,12 +14,13 @@ use crate::format::vcard::write::Style;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::rights::Rights;
-use crate::store::{Store, blobs, ledger};
+use crate::store::{Read, Store, blobs, ledger};
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream::{Stream, try_unfold};
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 /// Bytes of messages that are read in one question, if the last one does not go beyond.
 const AT_ONCE: u64 = 256 << 10;
@@ -57,6 +59,24 @@ pub async fn serve(request: &HttpRequest, web: &Web, reach: &Reach, url: ExportU
             let limits = Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes };
             let left = Left { store: web.house.store.clone(), caller: reach.caller.clone(), mailbox, uids: uids.into(), style, limits };
             Ok(response.streaming(cards(left)))
+        }
+        Opened::Calendar { mailbox } => {
+            let file_name = url.file_name.unwrap_or_else(|| "calendar.ics".to_owned());
+            response
+                .insert_header((header::CONTENT_TYPE, disposition::content_type("text", "calendar", Some("utf-8"))))
+                .insert_header((header::CONTENT_DISPOSITION, disposition::disposition("text", "calendar", Some(&file_name))));
+            if request.method() == Method::HEAD {
+                return Ok(response.finish());
+            }
+            let items = CalendarLeft {
+                store: web.house.store.clone(),
+                caller: reach.caller.clone(),
+                mailbox,
+                limits: web.house.settings().limits.clone(),
+                after: Some(Uid(0)),
+                document: Document::default(),
+            };
+            Ok(response.streaming(items.stream()))
         }
     }
 }
@@ -107,6 +127,66 @@ fn cards(left: Left) -> impl Stream<Item = Outcome<Bytes>> {
         }
         Ok(None)
     })
+}
+
+/// What of a calendar is still to be sent.
+struct CalendarLeft {
+    store: Store,
+    caller: Caller,
+    mailbox: MailboxId,
+    limits: crate::model::limits::Limits,
+    /// Where to go on; None where all is sent.
+    after: Option<Uid>,
+    document: Document,
+}
+
+impl CalendarLeft {
+    fn stream(self) -> impl Stream<Item = Outcome<Bytes>> {
+        try_unfold(self, |mut left| async move {
+            while let Some(from) = left.after {
+                let (caller, mailbox, limits) = (left.caller.clone(), left.mailbox, left.limits.clone());
+                let mut document = std::mem::take(&mut left.document);
+                let step = left.store.read(move |tx| {
+                    messages::folder_mailbox(tx, &caller, mailbox, Rights::READ)?;
+                    let mut text = String::new();
+                    let after = items(tx, mailbox, from, &limits, &mut document, &mut text)?;
+                    Ok((text, after, document))
+                });
+                let (text, after, document) = step.await?;
+                (left.after, left.document) = (after, document);
+                if !text.is_empty() {
+                    return Ok(Some((Bytes::from(text), left)));
+                }
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// Writes the items of some messages from a UID on. Gives where to go on; None at the end, which is written then.
+fn items(
+    tx: &dyn Read,
+    mailbox: MailboxId,
+    from: Uid,
+    limits: &crate::model::limits::Limits,
+    document: &mut Document,
+    text: &mut String,
+) -> Outcome<Option<Uid>> {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    ledger::visit(tx, mailbox, from, &mut |row| {
+        bytes += u64::from(row.size);
+        rows.push(row);
+        Ok(if bytes >= AT_ONCE || rows.len() >= MESSAGES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    let Some(last) = rows.last().map(|row| row.uid) else {
+        document.finish(text);
+        return Ok(None);
+    };
+    let mime = Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes };
+    for row in rows {
+        document.message(text, &blobs::whole(tx, row.blob)?, &mime, limits);
+    }
+    Ok(Some(last.next()))
 }
 
 #[cfg(test)]

@@ -388,6 +388,10 @@ impl Handler<FindOpen> for Session {
         self.last_request = Instant::now();
         let desk = self.desk.clone();
         Box::pin(async move {
+            if let Ok(calendar) = desk.calendars.find(&name) {
+                let source = calendar.send(calendar::Show).await.map_err(|_| Fault::closed())?;
+                return Ok(Opened::Calendar { mailbox: source.mailbox()? });
+            }
             let shown = desk.folders.find(&name)?.send(Show).await.map_err(|_| Fault::closed())?;
             Ok(Opened::Folder { mailbox: shown.mailbox, uids: shown.entries.iter().map(|entry| entry.uid).collect() })
         })
