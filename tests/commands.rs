@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
 
+use posthouse::format::ical;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -238,12 +239,78 @@ fn contacts_come_back_as_they_went_in(place: &Place, name: &str) {
     assert_eq!(text(&place.run(&["export", "--account", &address, "--mailbox", "More people", "-"], "").stdout), cards);
 }
 
+/// Every component of a text but its zones, as text, in an order of its own.
+fn items(text: &[u8]) -> Vec<String> {
+    let calendars = ical::parse(text).unwrap();
+    let all = calendars.into_iter().flat_map(|calendar| if calendar.is("VCALENDAR") { calendar.components } else { vec![calendar] });
+    let mut out: Vec<String> = all.filter(|component| !component.is("VTIMEZONE")).map(|component| ical::write(&component)).collect();
+    out.sort();
+    out
+}
+
+/// The zones that a text defines, of those that its items use.
+fn zones(text: &[u8]) -> Vec<String> {
+    let calendars = ical::parse(text).unwrap();
+    let used: Vec<String> = calendars.iter().flat_map(ical::zone::names).collect();
+    let all = calendars.iter().flat_map(|calendar| calendar.inside("VTIMEZONE")).cloned().collect::<Vec<_>>();
+    let mut out: Vec<String> = all.iter().filter(|zone| zone.text("TZID").is_some_and(|id| used.contains(&id))).map(ical::write).collect();
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// Calendars go in and come out property by property: our own, and those of the folder in `POSTHOUSE_CALENDARS`.
+fn calendars_come_back_as_they_went_in(place: &Place, name: &str) {
+    let address = format!("{name}@example.test");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/ics");
+    let folders = [Some(ours), std::env::var_os("POSTHOUSE_CALENDARS").map(Into::into)];
+    let files = folders.into_iter().flatten().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "ics")).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for (number, file) in files.iter().enumerate() {
+        let (mailbox, path) = (format!("Calendars/{number}"), file.display());
+        let imported = place.run(&["import", "--account", &address, "--mailbox", &mailbox, file.to_str().unwrap()], "");
+        let last = text(&imported.stdout).lines().last().unwrap_or_default().to_owned();
+        assert!(last.ends_with("skipped 0, failed 0"), "{path}: {last} {}", text(&imported.stderr));
+        let exported = place.run(&["export", "--account", &address, "--mailbox", &mailbox, "-"], "").stdout;
+        let original = fs::read(file).unwrap();
+        assert_eq!(items(&exported), items(&original), "{path}");
+        assert_eq!(zones(&exported), zones(&original), "{path}");
+    }
+    // Where no mailbox is named, events and tasks find their own; what is imported again is there once.
+    let both = place.path(&format!("{name}.ics"));
+    let lines = [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        "UID:e",
+        "DTSTART:20240101T100000Z",
+        "END:VEVENT",
+        "BEGIN:VTODO",
+        "UID:t",
+        "SUMMARY:x",
+        "END:VTODO",
+        "END:VCALENDAR",
+        "",
+    ];
+    fs::write(&both, lines.join("\r\n")).unwrap();
+    for _ in 0..2 {
+        let output = place.run(&["import", "--account", &address, both.to_str().unwrap()], "");
+        assert_eq!(text(&output.stdout).lines().last(), Some("imported 2, skipped 0, failed 0"));
+    }
+    for (mailbox, uid) in [("Calendar", "UID:e"), ("Tasks", "UID:t")] {
+        let exported = text(&place.run(&["export", "--account", &address, "--mailbox", mailbox, "-"], "").stdout).to_owned();
+        assert_eq!((exported.matches("UID:").count(), exported.contains(uid)), (1, true), "{exported}");
+    }
+}
+
 #[test]
 fn commands_work_without_a_server() {
     let place = Place::new();
     accounts_can_be_kept(&place, "alice");
     mail_comes_back_as_it_went_in(&place, "bob");
     contacts_come_back_as_they_went_in(&place, "bob");
+    calendars_come_back_as_they_went_in(&place, "bob");
     assert_eq!(mode(&place.path("data")), 0o700);
 }
 
