@@ -8,9 +8,9 @@
 //! |---|---|---|
 //! | 4 | [`app`] | configuration, commands, import and export, the server's start and end |
 //! | 3 | [`proto`] | front ends: XIMSS over TCP, TLS and the web port; each parses at the door and knows no other |
-//! | 2 | [`domain`] | decisions and actors: who may do what, folder views, delivery, the queue |
+//! | 2 | [`domain`] | decisions and actors: who may do what, folder views, calendars, delivery, the queue, calls, presence |
 //! | 1 | [`store`] | the only floor that names its engine: ordered keys, group commit, the change feed |
-//! | 1 | [`format`](mod@format) | standard shapes to the model and back: MIME, data objects, SASL; pure |
+//! | 1 | [`format`](mod@format) | standard shapes to the model and back: MIME, iCalendar, vCard, SDP, data objects, SASL; pure |
 //! | 1 | [`xml`] | bytes to elements and back, within limits; typed attributes |
 //! | 0 | [`model`] | plain values and names, checked when they are made; faults; limits |
 //!
@@ -34,6 +34,10 @@
 //! - How a request travels: `proto::ximss::tcp`, `session`, `request`, one of `ops`, then the `domain` function it calls.
 //! - How mail is delivered: `proto::ximss::ops::sending`, `domain::delivery`, `store::messages`, `store::feed`,
 //!   `domain::folder::view`.
+//! - How a calendar is read: `proto::ximss::ops::calendars`, `domain::calendar`, `store::calendars`; how an invitation is
+//!   sent and worked in: `proto::ximss::ops::scheduling`, `domain::scheduling`.
+//! - How a call is made: `proto::ximss::ops::calls`, `domain::call::actors`, then the machines `leg`, `hub` and `fork`; how
+//!   anything reaches a session unasked: `domain::signals`.
 //! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::serve`], [`app::run`].
 //! - What is on disk: `store::tables`, one page, with the order of keys.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
