@@ -21,6 +21,9 @@ impl Gather {
             Ok(items) => items,
             Err(fault) => return self.failed(source, &fault.text),
         };
+        if items.left() == 0 {
+            return self.skipped(found.size);
+        }
         // How much of the file an item is, is not known; the bar moves as the items come.
         let share = found.size / (items.left() as u64).max(1);
         let mut left = found.size;
