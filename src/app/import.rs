@@ -272,7 +272,7 @@ mod tests {
             (b"y\n", Some(Timestamp(20)), Flags::NONE),
         ];
         assert_eq!(items, expected);
-        assert_eq!((batch.skipped, batch.not_yet, batch.failed.len()), (2, 1, 1));
+        assert_eq!((batch.skipped, batch.failed.len()), (2, 1));
         assert!(batch.failed[0].source.ends_with("2.eml") && batch.items[2].source.ends_with("3.mbox, message 2"));
     }
 
