@@ -7,12 +7,12 @@
 //!   item was rescheduled (start, end, rules, dates, exclusions or status differ). Where its time has changed, the
 //!   attendees have to answer again (PARTSTAT=NEEDS-ACTION).
 //! - DTSTAMP and LAST-MODIFIED stay as they were given where that is later than in the version that is replaced; else
-//!   they are the present. CREATED stays that of the first version. Mails always carry the present as their DTSTAMP.
+//!   they are the present, and so is the DTSTAMP of what is sent to others. CREATED stays that of the first version.
 //! - Requests and cancellations go out for items that the user organizes, or the account in whose calendar the user works
 //!   (then with SENT-BY). An item with attendees and without an organizer gets the user for one.
 //! - Copied exceptions are those of an item that still recurs, as far as it does not exclude them.
-//! - Replies count by SEQUENCE, then by DTSTAMP; those to an older version and those of people who were not invited
-//!   change nothing. The organizer's copy remembers both with the attendee.
+//! - Replies count by SEQUENCE, then by DTSTAMP, of the same second the later one; those to an older version and those of
+//!   people who were not invited change nothing. The organizer's copy remembers both with the attendee.
 //! - Times that name no zone get the session's; the VTIMEZONEs of all zones that are used are in the item.
 //!
 //! Spec: XIMSS, "Calendar Operations"; RFC 5546; RFC 6047.

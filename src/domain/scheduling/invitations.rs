@@ -86,6 +86,16 @@ fn says_the_same(node: &Node, calendar: &Component) -> bool {
 }
 
 impl Invitation {
+    /// What it is sent for.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The item it is about.
+    pub fn item(&self) -> &Item {
+        &self.item
+    }
+
     /// How many recipients of one delivery it is worked in for.
     pub fn most_recipients(&self) -> usize {
         MOST_BYTES / self.bytes.max(1)

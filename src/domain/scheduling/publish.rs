@@ -70,7 +70,9 @@ pub fn publish(new: Item, old: Option<&Item>, how: &Publishing, user: &User) -> 
     let [entry] = new.entries.as_slice() else { return Err(incorrect("it must be exactly one event or task")) };
     let which = Times::of(&new.calendar, &session).which(entry)?;
     let versions = Versions { old, which, session: &session, user };
-    let entry = versions.next(&new, with_organizer(entry.clone(), user));
+    let entry = with_organizer(entry.clone(), user);
+    let sent = how.tell != Tell::Nobody && user.organizes(&entry) && !people::others([&entry].into_iter(), user).is_empty();
+    let entry = versions.next(&new, entry, sent);
     let item = match (which, old) {
         (Which::Whole, old) => {
             let copied = old.filter(|_| how.copy_exceptions && recurs(&entry));
@@ -152,19 +154,19 @@ impl Versions<'_> {
         Change { moved, revised: moved || excluded != old_times.excluded(before) || status(entry) != status(before) }
     }
 
-    /// The entry as it is to be stored.
-    fn next(&self, new: &Item, mut entry: Component) -> Component {
+    /// The entry as it is to be stored; `sent`: it goes out to others, too.
+    fn next(&self, new: &Item, mut entry: Component, sent: bool) -> Component {
         let now = self.user.now;
         let Some((before, same)) = self.before() else {
             let sequence = sequence_of(&entry);
-            stamp(&mut entry, None, now);
+            stamp(&mut entry, None, sent, now);
             entry.set(Property::new("SEQUENCE", sequence.to_string()));
             return entry;
         };
         let change = self.change(new, &entry, before, same);
         let (given, known) = (sequence_of(&entry), sequence_of(before));
         let sequence = if change.revised && given <= known { known.saturating_add(1) } else { given.max(known) };
-        stamp(&mut entry, Some(before), now);
+        stamp(&mut entry, Some(before), sent, now);
         entry.set(Property::new("SEQUENCE", sequence.to_string()));
         answers(&mut entry, before, change.moved, self.user);
         entry
@@ -172,11 +174,11 @@ impl Versions<'_> {
 }
 
 /// DTSTAMP, LAST-MODIFIED and CREATED of a new version.
-fn stamp(entry: &mut Component, before: Option<&Component>, now: Timestamp) {
+fn stamp(entry: &mut Component, before: Option<&Component>, sent: bool, now: Timestamp) {
     let at = |entry: &Component, name: &str| entry.get(name).and_then(|p| p.value.parse::<Timestamp>().ok());
-    for name in ["DTSTAMP", "LAST-MODIFIED"] {
-        let known = before.and_then(|before| at(before, name));
-        if at(entry, name).is_none_or(|given| known.is_some_and(|known| given <= known)) {
+    for (name, renewed) in [("DTSTAMP", sent), ("LAST-MODIFIED", false)] {
+        let (given, known) = (at(entry, name), before.and_then(|before| at(before, name)));
+        if renewed || given.is_none_or(|given| known.is_some_and(|known| given <= known)) {
             // Two versions of the same second must still be told apart.
             let next = known.map_or(now, |known| now.max(known.plus(1)));
             entry.set(Property::new(name, next.gmt()));
@@ -263,7 +265,9 @@ pub fn check_recipients(notices: &[Notice]) -> Outcome<()> {
 
 /// An entry as it is sent to those who are to answer.
 fn request(mut entry: Component, user: &User) -> Component {
-    entry.set(Property::new("DTSTAMP", newest(&entry, user.now).gmt()));
+    if stamp_of(&entry).is_none() {
+        entry.set(Property::new("DTSTAMP", user.now.gmt()));
+    }
     for property in &mut entry.properties {
         if property.name.eq_ignore_ascii_case("ORGANIZER") {
             whole_address(property);

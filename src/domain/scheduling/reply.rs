@@ -77,7 +77,9 @@ fn answered(entry: &mut Component, attendee: &Property, reply: &Component, now: 
     let last = known.parameter(REPLY_SEQUENCE).and_then(|text| text.parse::<u32>().ok());
     let last = last.map(|sequence| (sequence, known.parameter(REPLY_STAMP).and_then(|text| text.parse::<Timestamp>().ok())));
     let this = (sequence_of(reply), stamp_of(reply));
-    if this.0 < version || last.is_some_and(|last| this <= last) {
+    // Of two answers of the same second the one that comes later counts.
+    let again = last == Some(this) && answer(known) == answer(attendee);
+    if this.0 < version || again || last.is_some_and(|last| this < last) {
         return false;
     }
     for name in ANSWERED {

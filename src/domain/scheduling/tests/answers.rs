@@ -150,6 +150,8 @@ fn replies_count_by_sequence_and_stamp_and_only_from_the_invited() {
     assert_eq!(apply(&first, &reply(2, "20060501T095959Z", boy, "ACCEPTED"), &boss()).unwrap(), None, "said before");
     let second = apply(&first, &reply(2, "20060501T100001Z", "BOY@company.dom", "declined"), &boss()).unwrap().unwrap();
     assert_eq!(answers(second.main().unwrap())[0].1, "DECLINED");
+    let same_second = apply(&second, &reply(2, "20060501T100001Z", boy, "ACCEPTED"), &boss()).unwrap().unwrap();
+    assert_eq!(answers(same_second.main().unwrap())[0].1, "ACCEPTED", "of the same second the later one");
     let stranger = apply(&stored, &reply(2, "20060501T100000Z", "guest@company.dom", "ACCEPTED"), &boss()).unwrap_err();
     assert_eq!(stranger.number, 510);
     let two = item("BEGIN:VEVENT\nUID:m1\nATTENDEE:MAILTO:boy@company.dom\nATTENDEE:MAILTO:girl@company.dom\nEND:VEVENT");

@@ -2,9 +2,12 @@
 
 use super::super::answer::{Answer, BUSY_STATUS, Reply, accept};
 use super::super::arrival::{Arrival, arrive};
+use super::super::invitations::in_message;
 use super::super::testing::{item, user};
 use super::super::{Item, Method};
 use super::{EXCEPTION, MEETING, answers, meeting, new, value};
+use crate::format::ical;
+use crate::model::limits::Limits;
 use proptest::prelude::*;
 
 fn arrived(method: Method, mail: &Item, from: &str, stored: Option<&Item>, to: &str) -> Option<Item> {
@@ -116,7 +119,70 @@ fn a_reply_counts_when_the_attendee_has_sent_it_to_the_organizer() {
     assert_eq!(arrived(Method::Reply, &reply, "boy@company.dom", Some(&stored), "girl@company.dom"), None, "not the organizer");
 }
 
+/// Lines that mails may be made of, good ones and others.
+fn lines() -> impl Strategy<Value = String> {
+    let known = [
+        "BEGIN:VEVENT",
+        "END:VEVENT",
+        "BEGIN:VTODO",
+        "END:VTODO",
+        "BEGIN:VALARM",
+        "END:VALARM",
+        "BEGIN:VTIMEZONE",
+        "END:VTIMEZONE",
+        "UID:m1",
+        "UID:",
+        "DTSTART:20060515T100000Z",
+        "DTSTART;VALUE=DATE:20060515",
+        "DTSTART;TZID=Nowhere:20060515T100000",
+        "DTSTART:x",
+        "DURATION:-P1D",
+        "DURATION:PT999999999999H",
+        "DTEND:00010101T000000Z",
+        "RRULE:FREQ=SECONDLY",
+        "RRULE:FREQ=DAILY;COUNT=1000000000",
+        "RRULE:",
+        "RECURRENCE-ID:20060522T140000Z",
+        "RECURRENCE-ID:x",
+        "RECURRENCE-ID;RANGE=THISANDFUTURE:99991231T235959Z",
+        "EXDATE:20060522T140000Z,x,",
+        "ORGANIZER:MAILTO:boss@company.dom",
+        "ORGANIZER:",
+        "ATTENDEE:",
+        "ATTENDEE;PARTSTAT=ACCEPTED:MAILTO:boy@company.dom",
+        "SEQUENCE:4294967295",
+        "SEQUENCE:-1",
+        "DTSTAMP:99991231T235959Z",
+        "DTSTAMP:x",
+        "STATUS:CANCELLED",
+        "X-MICROSOFT-CDO-BUSYSTATUS:OOF",
+        "SUMMARY:\\",
+        "TZID:Nowhere",
+        "nonsense",
+    ];
+    prop::collection::vec(prop::sample::select(known.to_vec()), 0..24).prop_map(|lines| lines.join("\r\n"))
+}
+
 proptest! {
+    /// Whatever a mail says, looking at it ends without harm, and what it makes of a calendar can be kept and read again.
+    #[test]
+    fn no_mail_does_harm(body in lines(), method in prop::sample::select(vec!["REQUEST", "CANCEL", "REPLY"]), known in any::<bool>()) {
+        let raw = format!(
+            "From: boss@company.dom\r\nContent-Type: text/calendar; method={method}\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:{method}\r\n{body}\r\nEND:VCALENDAR\r\n"
+        );
+        let Some(invitation) = in_message(raw.as_bytes(), &Limits::default()) else { return Ok(()) };
+        let stored = item(&format!("{MEETING}\n{EXCEPTION}"));
+        for (from, to) in [(BOSS, "boy@company.dom"), ("boy@company.dom", BOSS)] {
+            let senders = [from.to_owned()];
+            let arrival = Arrival { method: invitation.method(), item: invitation.item(), senders: &senders };
+            if let Ok(Some(kept)) = arrive(arrival, known.then_some(&stored), &user(to)) {
+                let text = ical::write(&kept.to_calendar(Method::Publish));
+                let again = ical::parse(text.as_bytes()).unwrap();
+                prop_assert_eq!(Item::all(&again).len(), 1);
+            }
+        }
+    }
+
     /// Nobody but its organizer changes what was accepted, whatever the mail says.
     #[test]
     fn strangers_change_nothing(

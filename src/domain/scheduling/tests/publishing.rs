@@ -98,13 +98,18 @@ fn sequence_rises_when_the_time_changes_and_never_falls() {
 
 #[test]
 fn stamps_rise_and_the_first_creation_counts() {
-    let old = new(published(meeting(&[("SUMMARY", "CREATED:20060101T000000Z\nSUMMARY")]), None, ALL).becomes);
+    let quiet = Publishing { tell: Tell::Nobody, ..ALL };
+    let old = new(published(meeting(&[("SUMMARY", "CREATED:20060101T000000Z\nSUMMARY")]), None, quiet).becomes);
     assert_eq!(value(old.main().unwrap(), "DTSTAMP"), "20060401T000000Z", "as it was given");
-    let next = new(published(meeting(&[("SUMMARY", "CREATED:20070101T000000Z\nSUMMARY")]), Some(&old), ALL).becomes);
+    let next = new(published(meeting(&[("SUMMARY", "CREATED:20070101T000000Z\nSUMMARY")]), Some(&old), quiet).becomes);
     let entry = next.main().unwrap();
     assert_eq!((value(entry, "DTSTAMP").as_str(), value(entry, "CREATED").as_str()), ("20060501T120000Z", "20060101T000000Z"));
-    let third = new(published(meeting(&[]), Some(&next), ALL).becomes);
-    assert_eq!(value(third.main().unwrap(), "DTSTAMP"), "20060501T120001Z", "later than the one before, in the same second too");
+    let third = published(meeting(&[]), Some(&next), ALL);
+    let sent = value(third.notices[0].item.main().unwrap(), "DTSTAMP");
+    assert_eq!(sent, "20060501T120001Z", "later than the one before, in the same second too");
+    assert_eq!(value(new(third.becomes).main().unwrap(), "DTSTAMP"), sent);
+    let first = published(meeting(&[]), None, ALL);
+    assert_eq!(value(first.notices[0].item.main().unwrap(), "DTSTAMP"), "20060501T120000Z", "what is sent is of today");
 }
 
 #[test]
