@@ -1,3 +1,5 @@
+//! Calendars from documents elsewhere: fetched, kept and fetched again.
+
 use crate::domain::house::House;
 use crate::domain::ports::FetchDocument;
 use crate::domain::remote_documents::{Document, Request, Validators};
