@@ -10,12 +10,15 @@ use crate::domain::scheduling::item::{Item, PRODUCT};
 use crate::format::ical;
 use crate::format::mime::structure::{self, Limits};
 use crate::model;
-use crate::model::component::Property;
+use crate::model::component::{Component, Property};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// What every VCALENDAR says by itself.
 const OWN: [&str; 4] = ["VERSION", "PRODID", "METHOD", "CALSCALE"];
+
+/// The end of a VCALENDAR.
+const END: &str = "END:VCALENDAR\r\n";
 
 /// A text under way.
 #[derive(Default)]
@@ -75,15 +78,16 @@ impl Document {
 
     fn begin(&mut self, out: &mut String, said: Vec<Property>) {
         self.begun = true;
-        out.push_str("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n");
-        out.push_str(&ical::line(&Property::new("PRODID", PRODUCT)));
-        said.iter().for_each(|property| out.push_str(&ical::line(property)));
+        let own = [Property::new("VERSION", "2.0"), Property::new("PRODID", PRODUCT)];
+        let properties = own.into_iter().chain(said.iter().cloned()).collect();
+        let calendar = ical::write(&Component { name: "VCALENDAR".to_owned(), properties, components: Vec::new() });
+        out.push_str(calendar.strip_suffix(END).unwrap_or(&calendar));
         self.open = Some(said);
     }
 
     fn close(&mut self, out: &mut String) {
         if self.open.take().is_some() {
-            out.push_str("END:VCALENDAR\r\n");
+            out.push_str(END);
         }
         self.zones.clear();
     }

@@ -145,7 +145,7 @@ struct PresenceSet {
 impl Request for PresenceSet {
     const NAME: &'static str = "presenceSet";
     const DOC: &'static str = "Says what the user is doing: to all who may see it, or to somebody alone.";
-    const ARGS: &'static [Arg] = &[TYPE.optional(), TO_PEER.optional(), CLIENT.optional()];
+    const ARGS: &'static [Arg] = &[Arg { sample: "unavailable", ..TYPE.optional() }, TO_PEER.optional(), CLIENT.optional()];
 
     fn read(element: &Element) -> Outcome<Self> {
         let (detail, status) = form::roster::said(element)?;

@@ -96,8 +96,9 @@ fn mailbox_changes_are_told_only_when_asked_for_and_once_per_look() {
         assert_eq!(client.ask(on).await, ["<response id=\"b\"/>"]);
         touch_inbox(&house.store, &alice, 3).await;
         assert_eq!(client.notices().await, ["<mailboxModified mailbox=\"INBOX\"/>"]);
+        // More than is kept for a session: preferences may have changed among it, so that is said, too.
         touch_inbox(&house.store, &alice, 2000).await;
-        assert_eq!(client.notices().await, ["<mailboxModified mailbox=\"INBOX\"/>"]);
+        assert_eq!(client.notices().await, ["<mailboxModified mailbox=\"INBOX\"/>", "<prefsModified/>"]);
         client.ask("<setSessionOption id='c' name='reportMailboxChanges' value='maybe'/>").await;
         touch_inbox(&house.store, &alice, 1).await;
         assert_eq!(client.ask("<noop id='d'/>").await, ["<response id=\"d\"/>"]);
