@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
 
 use posthouse::format::ical;
+use posthouse::model::component::Component;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -239,23 +241,29 @@ fn contacts_come_back_as_they_went_in(place: &Place, name: &str) {
     assert_eq!(text(&place.run(&["export", "--account", &address, "--mailbox", "More people", "-"], "").stdout), cards);
 }
 
-/// Every component of a text but its zones, as text, in an order of its own.
+/// Every component of a text but its zones, as text, in an order of its own, without the UIDs that the server makes up.
 fn items(text: &[u8]) -> Vec<String> {
     let calendars = ical::parse(text).unwrap();
     let all = calendars.into_iter().flat_map(|calendar| if calendar.is("VCALENDAR") { calendar.components } else { vec![calendar] });
-    let mut out: Vec<String> = all.filter(|component| !component.is("VTIMEZONE")).map(|component| ical::write(&component)).collect();
+    let written = |mut component: Component| {
+        component.properties.retain(|property| property.name != "UID" || !property.value.ends_with("@example.test"));
+        ical::write(&component)
+    };
+    let mut out: Vec<String> = all.filter(|component| !component.is("VTIMEZONE")).map(written).collect();
     out.sort();
     out
 }
 
-/// The zones that a text defines, of those that its items use.
-fn zones(text: &[u8]) -> Vec<String> {
+/// The zones that a text defines, of those that its items use, by name; where it defines one in several ways, the first.
+fn zones(text: &[u8]) -> BTreeMap<String, String> {
     let calendars = ical::parse(text).unwrap();
     let used: Vec<String> = calendars.iter().flat_map(ical::zone::names).collect();
-    let all = calendars.iter().flat_map(|calendar| calendar.inside("VTIMEZONE")).cloned().collect::<Vec<_>>();
-    let mut out: Vec<String> = all.iter().filter(|zone| zone.text("TZID").is_some_and(|id| used.contains(&id))).map(ical::write).collect();
-    out.sort();
-    out.dedup();
+    let mut out = BTreeMap::new();
+    for zone in calendars.iter().flat_map(|calendar| calendar.inside("VTIMEZONE")) {
+        if let Some(id) = zone.text("TZID").filter(|id| used.contains(id)) {
+            out.entry(id).or_insert_with(|| ical::write(zone));
+        }
+    }
     out
 }
 

@@ -144,7 +144,12 @@ pub fn store(tx: &WriteTx, office: &Office, mailbox: MailboxId, found: &[Found])
         match one {
             Found::Item(item, true) => {
                 let held = shelf::held(tx, &office.limits, mailbox, &item.uid())?;
-                shelf::put(tx, &reached, &held, Some(item), &[], &writing)?;
+                let kind = |item: &Item| item.entries.first().map(|entry| entry.name.clone());
+                // An event and a task may share a UID: neither takes the other's place.
+                match held.item.as_ref().is_some_and(|other| kind(other) != kind(item)) {
+                    true => shelf::place(tx, &reached, &[], vec![letter::stored(item, &[], &writing)?], now)?,
+                    false => shelf::put(tx, &reached, &held, Some(item), &[], &writing)?,
+                }
             }
             Found::Item(item, false) => shelf::place(tx, &reached, &[], vec![letter::stored(item, &[], &writing)?], now)?,
             Found::Unreadable(raw, why) => shelf::place(tx, &reached, &[], vec![letter::unreadable(raw, why, &writing)?], now)?,
