@@ -31,6 +31,11 @@ pub struct Arrival<'a> {
 
 /// What the recipient's calendar is to hold after a mail; None where nothing changes.
 pub fn arrive(arrival: Arrival, stored: Option<&Item>, user: &User) -> Outcome<Option<Item>> {
+    // An event and a task may share a UID, and a mail may have none: neither is about the other item.
+    let about = |item: &Item| (item.uid(), item.entries.first().map(|entry| entry.name.to_ascii_uppercase()));
+    if stored.is_some_and(|stored| about(stored) != about(arrival.item)) {
+        return Ok(None);
+    }
     match (arrival.method, stored) {
         (Method::Request, None) => invited(arrival, user),
         (Method::Request, Some(stored)) if arrival.is_from_organizer(stored, user) => invited_again(arrival.item, stored, user),
