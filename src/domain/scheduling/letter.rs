@@ -8,9 +8,10 @@
 use super::item::Item;
 use super::words::{self, Words};
 use super::{Method, Notice, page, people};
+use crate::domain::letters::Nothing;
 use crate::format::ical;
-use crate::format::mime::build::{self, Attachment, CopiedPart, Settings, Sources};
-use crate::model::draft::{CopySource, Draft, DraftDisposition, DraftPart, Source};
+use crate::format::mime::build::{self, Settings};
+use crate::model::draft::{Draft, DraftDisposition, DraftPart, Source};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::mail::{Field, FieldValue, MailAddress};
 use crate::model::names::DomainName;
@@ -125,19 +126,4 @@ pub fn unreadable(raw: &[u8], why: &Fault, writing: &Writing) -> Outcome<Vec<u8>
         field("Subject", FieldValue::Text(format!("Unreadable calendar item ({})", why.text))),
     ];
     build::build(&Draft { fields, body: Some(body), ..Draft::default() }, &mut Nothing, &writing.settings())
-}
-
-/// Such messages refer to nothing.
-struct Nothing;
-
-impl Sources for Nothing {
-    fn upload(&mut self, _: &str) -> Outcome<Attachment> {
-        Err(Fault::internal())
-    }
-    fn stored_file(&mut self, _: &str) -> Outcome<Attachment> {
-        Err(Fault::internal())
-    }
-    fn copied(&mut self, _: &CopySource) -> Outcome<CopiedPart> {
-        Err(Fault::internal())
-    }
 }

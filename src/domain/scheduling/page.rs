@@ -2,6 +2,7 @@
 //! there is escaped, so that nothing of it can be markup.
 
 use super::words::Words;
+use crate::format::html::escaped;
 
 /// As text.
 pub fn text(words: &Words) -> String {
@@ -49,24 +50,6 @@ pub fn html(words: &Words) -> String {
 
 fn lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("<br>\n")
-}
-
-/// A text as HTML shows it.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' => out.push(' '),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!
 //! Spec: RFC 5545 3.1, RFC 6868; vCalendar 1.0 2.1.3.
 
+use crate::format::content_line::quoted_printable;
 use crate::model::component::{Parameter, Property};
 use std::borrow::Cow;
 
@@ -209,21 +210,7 @@ fn take_quoted_printable(property: &mut Property) -> bool {
 
 /// A value of vCalendar 1.0: a backslash there protects nothing but a semicolon, line ends stand as they are.
 fn from_quoted_printable(value: &str, charset: Option<&'static encoding_rs::Encoding>) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = || std::str::from_utf8(after.get(..2)?).ok().and_then(|two| u8::from_str_radix(two, 16).ok());
-        match hex() {
-            Some(byte) if *first == b'=' => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
+    let bytes = quoted_printable(value.as_bytes());
     let text = match (std::str::from_utf8(&bytes), charset) {
         (Ok(text), None) => Cow::Borrowed(text),
         (_, charset) => charset.unwrap_or(encoding_rs::WINDOWS_1252).decode(&bytes).0,

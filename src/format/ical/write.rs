@@ -3,6 +3,7 @@
 //! Whatever a name or a value holds, it stays inside its line: line ends in values are written as `\n`, other controls
 //! are left out. Spec: RFC 5545 3.1, RFC 6868.
 
+use crate::format::content_line::fold;
 use crate::model::component::{Component, Parameter, Property};
 
 /// The text of a component.
@@ -80,20 +81,4 @@ fn parameter(out: &mut String, parameter: &Parameter) {
             out.push('"');
         }
     }
-}
-
-/// The octets of a line at most, its end not counted.
-const WIDTH: usize = 75;
-
-fn fold(out: &mut String, line: &str) {
-    let mut room = WIDTH;
-    for c in line.chars() {
-        if c.len_utf8() > room {
-            out.push_str("\r\n ");
-            room = WIDTH - 1;
-        }
-        out.push(c);
-        room -= c.len_utf8();
-    }
-    out.push_str("\r\n");
 }

@@ -24,23 +24,3 @@ fn by_label(bytes: &[u8], label: Option<&str>) -> String {
     let encoding = label.and_then(|label| Encoding::for_label(label.trim().as_bytes())).unwrap_or(WINDOWS_1252);
     encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
-
-/// Quoted-printable to bytes; an `=` that means nothing stays.
-pub fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
-    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
-            (b'=', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    out
-}

@@ -4,6 +4,7 @@ use super::UNREADABLE_LINE;
 use super::charset;
 use super::line::{self, Encoding};
 use super::write::{self, Style};
+use crate::format::content_line::quoted_printable;
 use crate::model::component::{Component, Parameter, Property, protected};
 
 /// Properties whose value is a list in 2.1 too: there a comma is text everywhere else.
@@ -115,7 +116,7 @@ impl Reading<'_> {
                 parameters.iter_mut().filter(|p| p.name == "ENCODING").for_each(|p| p.values = vec!["b".to_owned()]);
                 value.iter().filter(|b| b.is_ascii_graphic()).map(|b| char::from(*b)).collect()
             }
-            Encoding::Quoted => self.modern(&name, &charset::encoded(&charset::quoted_printable(value), charset, self.charset)),
+            Encoding::Quoted => self.modern(&name, &charset::encoded(&quoted_printable(value), charset, self.charset)),
             Encoding::None => self.modern(&name, &charset::plain(value, charset, self.charset)),
         };
         Some(Property { group: group.map(str::to_owned), name, parameters, value })

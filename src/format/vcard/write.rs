@@ -3,6 +3,7 @@
 //! Nothing that a component holds can break out of its line. Spec: RFC 2425 5.8; RFC 2426; RFC 6350; vCard 2.1.
 
 use super::version;
+use crate::format::content_line::fold;
 use crate::model::component::{Component, Parameter, Property, bare};
 
 /// Which version is written.
@@ -15,9 +16,6 @@ pub enum Style {
     /// 2.1, what is not ASCII in quoted-printable UTF-8.
     Old,
 }
-
-/// Bytes of a line before it is folded.
-const WIDTH: usize = 75;
 
 /// The text of a card or group.
 pub fn card(card: &Component, style: Style) -> String {
@@ -101,21 +99,7 @@ fn new_line(out: &mut String, property: &Property) {
     } else {
         property.value.clone()
     };
-    folded(out, &format!("{}{parameters}:{value}", named(property)));
-}
-
-/// Appends a line, folded between characters.
-fn folded(out: &mut String, line: &str) {
-    let mut room = WIDTH;
-    for c in line.chars() {
-        if c.len_utf8() > room {
-            out.push_str("\r\n ");
-            room = WIDTH - 1;
-        }
-        out.push(c);
-        room -= c.len_utf8();
-    }
-    out.push_str("\r\n");
+    fold(out, &format!("{}{parameters}:{value}", named(property)));
 }
 
 fn is_base64(property: &Property) -> bool {

@@ -57,11 +57,7 @@ impl HttpDocuments {
 
     fn with(roots: RootCertStore, may_reach: fn(IpAddr) -> bool) -> Self {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        // ring has cipher suites for both of these versions, which is all that is checked.
-        #[allow(clippy::expect_used)]
-        let builder =
-            builder.with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]).expect("ring speaks TLS 1.2 and 1.3");
-        let config = builder.with_root_certificates(roots).with_no_client_auth();
+        let config = super::tls::with_versions(builder).with_root_certificates(roots).with_no_client_auth();
         Self { tls: TlsConnector::from(Arc::new(config)), may_reach }
     }
 

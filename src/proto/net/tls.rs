@@ -4,12 +4,12 @@
 //! changes nothing. Without files, `self_signed` provides.
 
 use super::self_signed;
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ConfigBuilder, ConfigSide, ServerConfig, WantsVerifier, WantsVersions};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -133,13 +133,16 @@ impl Certificates {
     }
 
     fn configuration(&self) -> ServerConfig {
-        let builder = ServerConfig::builder_with_provider(self.provider.clone());
-        // ring has cipher suites for both of these versions, which is all that is checked.
-        #[allow(clippy::expect_used)]
-        let builder =
-            builder.with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]).expect("ring speaks TLS 1.2 and 1.3");
+        let builder = with_versions(ServerConfig::builder_with_provider(self.provider.clone()));
         builder.with_no_client_auth().with_cert_resolver(self.current.clone())
     }
+}
+
+/// Lets either side of a connection speak TLS 1.2 and 1.3, as ring does.
+pub(super) fn with_versions<S: ConfigSide>(builder: ConfigBuilder<S, WantsVersions>) -> ConfigBuilder<S, WantsVerifier> {
+    // ring has cipher suites for both of these versions, which is all that is checked.
+    #[allow(clippy::expect_used)]
+    builder.with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]).expect("ring speaks TLS 1.2 and 1.3")
 }
 
 /// The certificate chain and the key of two PEM files, checked against each other.
