@@ -7,7 +7,7 @@ use super::access::Caller;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::AccountId;
 use crate::model::names::AccountRef;
-use crate::model::rights::{AccountRights, Acl, AclStep};
+use crate::model::rights::{AccountRights, Acl, AclStep, OnAccount};
 use crate::store::accounts::{self, AccountRecord};
 use crate::store::{Read, WriteTx};
 
@@ -33,12 +33,12 @@ fn administered(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> O
 }
 
 /// Who may do what with an account; for those who administer its list.
-pub fn list(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> Outcome<Acl<AccountRights>> {
+pub fn list(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> Outcome<Acl<OnAccount>> {
     Ok(administered(tx, caller, named)?.1.acl)
 }
 
 /// Changes who may do what with an account, all steps or none; for those who administer its list.
-pub fn update(tx: &WriteTx, caller: &Caller, named: Option<&AccountRef>, steps: &[AclStep<AccountRights>]) -> Outcome<()> {
+pub fn update(tx: &WriteTx, caller: &Caller, named: Option<&AccountRef>, steps: &[AclStep<OnAccount>]) -> Outcome<()> {
     let (id, mut record) = administered(tx, caller, named)?;
     record.acl.update(steps)?;
     accounts::put(tx, id, &record)

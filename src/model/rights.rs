@@ -7,175 +7,121 @@ use super::fault::{Fault, Outcome};
 use super::names::{AccountAddress, fold};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// A set of rights of one kind, each with a letter.
-pub trait RightSet: Copy + Default + FromStr<Err = Fault> + fmt::Display {
-    /// All of them: what the owner has.
-    const ALL: Self;
-    /// The union.
-    fn and(self, other: Self) -> Self;
-    /// Without those of `other`.
-    fn but(self, other: Self) -> Self;
+/// What rights are about, and the letters they have.
+pub trait RightsOn: Copy + Default {
+    /// The letter of each right, the first for the lowest bit.
+    const LETTERS: &'static str;
 }
+
+/// Rights on mailboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OnMailbox;
+
+impl RightsOn for OnMailbox {
+    const LETTERS: &'static str = "lrswipcda";
+}
+
+/// Rights on accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OnAccount;
+
+impl RightsOn for OnAccount {
+    const LETTERS: &'static str = "lpcmkfwba";
+}
+
+/// A set of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct RightSet<K>(u16, PhantomData<K>);
 
 /// A set of rights on a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Rights(pub u16);
-
-const LETTERS: &[(char, Rights)] = &[
-    ('l', Rights::LOOKUP),
-    ('r', Rights::READ),
-    ('s', Rights::SEEN),
-    ('w', Rights::WRITE),
-    ('i', Rights::INSERT),
-    ('p', Rights::POST),
-    ('c', Rights::CREATE),
-    ('d', Rights::DELETE),
-    ('a', Rights::ADMINISTER),
-];
-
-impl Rights {
-    /// No right.
-    pub const NONE: Self = Self(0);
-    /// `l`: see the mailbox in lists.
-    pub const LOOKUP: Self = Self(1);
-    /// `r`: open it and read messages.
-    pub const READ: Self = Self(1 << 1);
-    /// `s`: change the `Seen` flag.
-    pub const SEEN: Self = Self(1 << 2);
-    /// `w`: change the other flags.
-    pub const WRITE: Self = Self(1 << 3);
-    /// `i`: append and copy into it.
-    pub const INSERT: Self = Self(1 << 4);
-    /// `p`: deliver into it by rules and by address.
-    pub const POST: Self = Self(1 << 5);
-    /// `c`: make mailboxes inside it.
-    pub const CREATE: Self = Self(1 << 6);
-    /// `d`: mark deleted and expunge.
-    pub const DELETE: Self = Self(1 << 7);
-    /// `a`: change the list of rights and the class, see hidden messages.
-    pub const ADMINISTER: Self = Self(1 << 8);
-    /// All of them: what the owner has.
-    pub const ALL: Self = Self((1 << 9) - 1);
-
-    /// True when every right of `other` is there.
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-    /// The union.
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-    /// Without those of `other`.
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-}
-
-impl FromStr for Rights {
-    type Err = Fault;
-    fn from_str(text: &str) -> Outcome<Self> {
-        text.trim().chars().try_fold(Self::NONE, |rights, c| {
-            let found = LETTERS.iter().find(|(letter, _)| *letter == c);
-            found.map(|(_, right)| rights.with(*right)).ok_or_else(|| Fault::bad("unknown access right"))
-        })
-    }
-}
-
-impl fmt::Display for Rights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        LETTERS.iter().filter(|(_, right)| self.has(*right)).try_for_each(|(letter, _)| write!(f, "{letter}"))
-    }
-}
-
-impl RightSet for Rights {
-    const ALL: Self = Self::ALL;
-    fn and(self, other: Self) -> Self {
-        self.with(other)
-    }
-    fn but(self, other: Self) -> Self {
-        self.without(other)
-    }
-}
+pub type Rights = RightSet<OnMailbox>;
 
 /// A set of rights on an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AccountRights(pub u16);
+pub type AccountRights = RightSet<OnAccount>;
 
-const ACCOUNT_LETTERS: &[(char, AccountRights)] = &[
-    ('l', AccountRights::LOOK),
-    ('p', AccountRights::PRESENCE),
-    ('c', AccountRights::CALLS),
-    ('m', AccountRights::MAIL),
-    ('k', AccountRights::MEETINGS),
-    ('f', AccountRights::READ_FILES),
-    ('w', AccountRights::WRITE_FILES),
-    ('b', AccountRights::BALANCES),
-    ('a', AccountRights::ADMINISTER),
-];
-
-impl AccountRights {
+impl<K: RightsOn> RightSet<K> {
     /// No right.
-    pub const NONE: Self = Self(0);
-    /// `l`: read the public information, free and busy times beyond the default, the roster.
-    pub const LOOK: Self = Self(1);
-    /// `p`: receive the account's presence without being in its roster.
-    pub const PRESENCE: Self = Self(1 << 1);
-    /// `c`: take signals for the account, read its log of calls.
-    pub const CALLS: Self = Self(1 << 2);
-    /// `m`: send mail with the account's address in `From`.
-    pub const MAIL: Self = Self(1 << 3);
-    /// `k`: answer for the account in meeting requests.
-    pub const MEETINGS: Self = Self(1 << 4);
-    /// `f`: read files outside `private`.
-    pub const READ_FILES: Self = Self(1 << 5);
-    /// `w`: with `f`, write there too.
-    pub const WRITE_FILES: Self = Self(1 << 6);
-    /// `b`: read balances.
-    pub const BALANCES: Self = Self(1 << 7);
-    /// `a`: change the list of rights.
-    pub const ADMINISTER: Self = Self(1 << 8);
+    pub const NONE: Self = Self(0, PhantomData);
     /// All of them: what the owner has.
-    pub const ALL: Self = Self((1 << 9) - 1);
+    pub const ALL: Self = Self((1 << K::LETTERS.len()) - 1, PhantomData);
 
+    const fn nth(n: usize) -> Self {
+        Self(1 << n, PhantomData)
+    }
     /// True when every right of `other` is there.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
     /// The union.
     pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self(self.0 | other.0, PhantomData)
     }
     /// Without those of `other`.
     pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
+        Self(self.0 & !other.0, PhantomData)
     }
 }
 
-impl FromStr for AccountRights {
+impl RightSet<OnMailbox> {
+    /// `l`: see the mailbox in lists.
+    pub const LOOKUP: Self = Self::nth(0);
+    /// `r`: open it and read messages.
+    pub const READ: Self = Self::nth(1);
+    /// `s`: change the `Seen` flag.
+    pub const SEEN: Self = Self::nth(2);
+    /// `w`: change the other flags.
+    pub const WRITE: Self = Self::nth(3);
+    /// `i`: append and copy into it.
+    pub const INSERT: Self = Self::nth(4);
+    /// `p`: deliver into it by rules and by address.
+    pub const POST: Self = Self::nth(5);
+    /// `c`: make mailboxes inside it.
+    pub const CREATE: Self = Self::nth(6);
+    /// `d`: mark deleted and expunge.
+    pub const DELETE: Self = Self::nth(7);
+    /// `a`: change the list of rights and the class, see hidden messages.
+    pub const ADMINISTER: Self = Self::nth(8);
+}
+
+impl RightSet<OnAccount> {
+    /// `l`: read the public information, free and busy times beyond the default, the roster.
+    pub const LOOK: Self = Self::nth(0);
+    /// `p`: receive the account's presence without being in its roster.
+    pub const PRESENCE: Self = Self::nth(1);
+    /// `c`: take signals for the account, read its log of calls.
+    pub const CALLS: Self = Self::nth(2);
+    /// `m`: send mail with the account's address in `From`.
+    pub const MAIL: Self = Self::nth(3);
+    /// `k`: answer for the account in meeting requests.
+    pub const MEETINGS: Self = Self::nth(4);
+    /// `f`: read files outside `private`.
+    pub const READ_FILES: Self = Self::nth(5);
+    /// `w`: with `f`, write there too.
+    pub const WRITE_FILES: Self = Self::nth(6);
+    /// `b`: read balances.
+    pub const BALANCES: Self = Self::nth(7);
+    /// `a`: change the list of rights.
+    pub const ADMINISTER: Self = Self::nth(8);
+}
+
+impl<K: RightsOn> FromStr for RightSet<K> {
     type Err = Fault;
     fn from_str(text: &str) -> Outcome<Self> {
         text.trim().chars().try_fold(Self::NONE, |rights, c| {
-            let found = ACCOUNT_LETTERS.iter().find(|(letter, _)| *letter == c);
-            found.map(|(_, right)| rights.with(*right)).ok_or_else(|| Fault::bad("unknown access right"))
+            let found = K::LETTERS.chars().position(|letter| letter == c);
+            found.map(|n| rights.with(Self::nth(n))).ok_or_else(|| Fault::bad("unknown access right"))
         })
     }
 }
 
-impl fmt::Display for AccountRights {
+impl<K: RightsOn> fmt::Display for RightSet<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ACCOUNT_LETTERS.iter().filter(|(_, right)| self.has(*right)).try_for_each(|(letter, _)| write!(f, "{letter}"))
-    }
-}
-
-impl RightSet for AccountRights {
-    const ALL: Self = Self::ALL;
-    fn and(self, other: Self) -> Self {
-        self.with(other)
-    }
-    fn but(self, other: Self) -> Self {
-        self.without(other)
+        let mut letters = K::LETTERS.chars().enumerate().filter(|(n, _)| self.has(Self::nth(*n)));
+        letters.try_for_each(|(_, letter)| write!(f, "{letter}"))
     }
 }
 
@@ -232,40 +178,41 @@ impl FromStr for AclPattern {
 
 /// One step of a change of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AclStep<R = Rights> {
+pub enum AclStep<K = OnMailbox> {
     /// The rights become these.
-    Set(AclPattern, R),
+    Set(AclPattern, RightSet<K>),
     /// These are granted too.
-    Add(AclPattern, R),
+    Add(AclPattern, RightSet<K>),
     /// These are taken away.
-    Sub(AclPattern, R),
+    Sub(AclPattern, RightSet<K>),
     /// The element goes.
     Clear(AclPattern),
 }
 
 /// An access control list. An element left without rights stays: it keeps `anyone` out for that name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Acl<R = Rights>(pub Vec<(AclPattern, R)>);
+#[serde(bound = "")]
+pub struct Acl<K = OnMailbox>(pub Vec<(AclPattern, RightSet<K>)>);
 
-impl<R: RightSet> Acl<R> {
+impl<K: RightsOn> Acl<K> {
     /// The most elements a list may have.
     pub const MOST: usize = 256;
 
     /// The effective rights of `user` on something of `owner`: the exact element or else the union of group elements,
     /// then the `+` elements are added, then the `-` elements are taken away. The owner has all rights.
-    pub fn effective(&self, user: &AccountAddress, owner: &AccountAddress) -> R {
+    pub fn effective(&self, user: &AccountAddress, owner: &AccountAddress) -> RightSet<K> {
         if user == owner {
-            return R::ALL;
+            return RightSet::ALL;
         }
         let plain = |closeness: u8| {
             let fitting = self.0.iter().filter(move |(p, _)| p.sign().is_none() && p.names(user, owner) == closeness);
-            fitting.map(|(_, r)| *r).reduce(R::and)
+            fitting.map(|(_, r)| *r).reduce(RightSet::with)
         };
         let signed = |sign: char| {
             let fitting = self.0.iter().filter(move |(p, _)| p.sign() == Some(sign) && p.names(user, owner) > 0);
-            fitting.fold(R::default(), |all, (_, r)| all.and(*r))
+            fitting.fold(RightSet::NONE, |all, (_, r)| all.with(*r))
         };
-        plain(2).or_else(|| plain(1)).unwrap_or_default().and(signed('+')).but(signed('-'))
+        plain(2).or_else(|| plain(1)).unwrap_or_default().with(signed('+')).without(signed('-'))
     }
 
     /// Takes out all elements that name this user, in a list of something of `owner`; true if there were any. `anyone` is
@@ -277,15 +224,15 @@ impl<R: RightSet> Acl<R> {
     }
 
     /// Applies the steps in order; on a fault nothing must be kept of the result.
-    pub fn update(&mut self, steps: &[AclStep<R>]) -> Outcome<()> {
+    pub fn update(&mut self, steps: &[AclStep<K>]) -> Outcome<()> {
         for step in steps {
             let (AclStep::Set(pattern, _) | AclStep::Add(pattern, _) | AclStep::Sub(pattern, _) | AclStep::Clear(pattern)) = step;
             let at = self.0.iter().position(|(p, _)| p.same(pattern));
             let old = at.and_then(|i| self.0.get(i)).map(|(_, r)| *r).unwrap_or_default();
             let rights = match step {
                 AclStep::Set(_, rights) => Some(*rights),
-                AclStep::Add(_, rights) => Some(old.and(*rights)),
-                AclStep::Sub(_, rights) => Some(old.but(*rights)),
+                AclStep::Add(_, rights) => Some(old.with(*rights)),
+                AclStep::Sub(_, rights) => Some(old.without(*rights)),
                 AclStep::Clear(_) => None,
             };
             match (at, rights) {

@@ -15,7 +15,7 @@ use crate::model::credential::CredentialRecord;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, ItemId, ModSeq};
 use crate::model::names::{AccountAddress, DomainName};
-use crate::model::rights::{AccountRights, Acl};
+use crate::model::rights::{Acl, OnAccount};
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct AccountRecord {
     /// Settings such as `RealName`, `PWDAllowed`; absent ones have their defaults (`setting`).
     pub settings: Dictionary,
     /// Rights others have on the account.
-    pub acl: Acl<AccountRights>,
+    pub acl: Acl<OnAccount>,
     /// Where a code to set a new password is mailed to.
     pub recovery: Option<String>,
 }

@@ -34,3 +34,18 @@ pub fn get<T: DeserializeOwned>(tx: &dyn Read, table: Table, key: &Key) -> Outco
 pub fn put<T: Serialize>(tx: &WriteTx, table: Table, key: &Key, record: &T) -> Outcome<()> {
     tx.put(table, key.bytes(), &encode(record)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rights::{Acl, AclPattern, Rights};
+
+    #[test]
+    fn a_list_of_rights_is_stored_as_patterns_and_numbers() {
+        let pattern = || "bob".parse::<AclPattern>().unwrap();
+        let list: Acl = Acl(vec![(pattern(), Rights::LOOKUP.with(Rights::ADMINISTER))]);
+        // The kind of the rights is in the type alone: what older builds have stored is read as it was.
+        assert_eq!(encode(&list).unwrap(), encode(&vec![(pattern(), 0b1_0000_0001_u16)]).unwrap());
+        assert_eq!(decode::<Acl>(&encode(&list).unwrap()).unwrap(), list);
+    }
+}

@@ -4,7 +4,7 @@ use super::mailboxes::changes;
 use crate::domain::account_rights;
 use crate::model::fault::Outcome;
 use crate::model::names::AccountRef;
-use crate::model::rights::{AccountRights, AclStep};
+use crate::model::rights::{AclStep, OnAccount};
 use crate::proto::ximss::form::acl;
 use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::xml::{Arg, Attr, Element};
@@ -59,7 +59,7 @@ impl Request for AclList {
     }
 }
 
-struct AclUpdate(Option<AccountRef>, Vec<AclStep<AccountRights>>);
+struct AclUpdate(Option<AccountRef>, Vec<AclStep<OnAccount>>);
 
 impl Request for AclUpdate {
     const NAME: &'static str = "accountACLUpdate";
