@@ -17,6 +17,7 @@ use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
 use crate::model::value::Value;
 use crate::store::{WriteTx, accounts};
+use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio::sync::Notify;
 
 /// Lines are collected for so long.
 const TOGETHER: Duration = Duration::from_secs(2);
+/// Files that are written at a time.
+const AT_A_TIME: usize = 64;
 /// The most bytes that wait to be written; past it lines are dropped.
 const MOST_BYTES: usize = 8 << 20;
 
@@ -93,11 +96,16 @@ pub async fn run(house: Arc<House>) {
 /// Writes what waits.
 pub async fn write_all(house: &House) {
     let limits = house.settings().limits.clone();
-    for ((account, kind, file), lines) in house.journal.take() {
+    let waiting = stream::iter(house.journal.take());
+    // Many at a time, so that they share a commit; each by itself, so that one without room does not take the others along.
+    let written = waiting.for_each_concurrent(AT_A_TIME, |((account, kind, file), lines)| {
         let limits = limits.clone();
-        // An account without room keeps what it has; the store has logged what else went wrong.
-        let _ = house.store.write(move |tx| write(tx, &account, kind, &file, &lines, &limits)).await;
-    }
+        async move {
+            // An account without room keeps what it has; the store has logged what else went wrong.
+            let _ = house.store.write(move |tx| write(tx, &account, kind, &file, &lines, &limits)).await;
+        }
+    });
+    written.await;
 }
 
 fn write(tx: &WriteTx, address: &AccountAddress, kind: Kind, file: &str, lines: &str, limits: &Limits) -> crate::model::fault::Outcome<()> {
