@@ -10,13 +10,14 @@ use super::journal::{Kind, file_of};
 use super::preferences::Preferences;
 use super::rooms::room::Occupant;
 use super::roster;
-use super::signals::{Bindings, Inbox, Refused};
+use super::signals::{Binding, Inbox, Refused};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::time::Timestamp;
 use crate::store::{Read, WriteTx, accounts, offline};
+use std::sync::Arc;
 
 /// The most bytes of one message.
 pub const MOST_BYTES: usize = 64 << 10;
@@ -49,20 +50,16 @@ enum Handed {
 
 /// Hands a message to the session of a name; where that is gone or none is named, to all sessions of the account. What
 /// a room says to all is for sessions that are in the room and goes to the named one only.
-fn hand_over(bindings: &Bindings, to: &AccountAddress, client: Option<&ClientId>, message: &InstantMessage) -> Handed {
-    if let Some(named) = client.and_then(|client| bindings.find(to, client)) {
-        return match named.inbox.push(Signal::Im(message.clone())) {
-            Ok(()) => Handed::Over,
-            Err(Refused::Full) => Handed::NoRoom,
-            Err(Refused::Gone) => Handed::Nobody,
-        };
-    }
+fn hand_over(sessions: &[Arc<Binding>], client: Option<&ClientId>, message: &InstantMessage) -> Handed {
+    let named = client.and_then(|client| sessions.iter().find(|binding| binding.client == *client));
     let kind = message.kind.as_deref().unwrap_or("chat");
-    if ["groupchat", "error"].iter().any(|never| kind.eq_ignore_ascii_case(never)) {
-        return Handed::Nobody;
-    }
+    let reached = match named {
+        Some(named) => std::slice::from_ref(named),
+        None if ["groupchat", "error"].iter().any(|never| kind.eq_ignore_ascii_case(never)) => &[],
+        None => sessions,
+    };
     let mut handed = Handed::Nobody;
-    for binding in bindings.of(to) {
+    for binding in reached {
         match binding.inbox.push(Signal::Im(message.clone())) {
             Ok(()) => handed = Handed::Over,
             Err(Refused::Full) if handed == Handed::Nobody => handed = Handed::NoRoom,
@@ -92,14 +89,15 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
     if let Some(said) = say_in_room(house, &to, sending) {
         return said;
     }
-    if house.signals.of(&to).iter().any(|binding| binding.wants.only_contacts) {
+    let sessions = house.signals.of(&to);
+    if sessions.iter().any(|binding| binding.wants.only_contacts) {
         let (to, from) = (to.clone(), sending.message.from.clone());
         let welcome = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
         if !welcome.map_err(|fault| SignalFailure::new(500, fault.text))? {
             return Err(SignalFailure::new(403, "the user takes messages of contacts only"));
         }
     }
-    match hand_over(&house.signals, &to, sending.client.as_ref(), &sending.message) {
+    match hand_over(&sessions, sending.client.as_ref(), &sending.message) {
         Handed::Over => {
             note(house, &to, &sending.message);
             return Ok(());
@@ -113,6 +111,11 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
     let waited = waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)));
     if waited.is_ok() {
         note(house, &to, &sending.message);
+        // A session that came while the message was being stored has looked for waiting ones too early.
+        if let Some(binding) = house.signals.of(&to).first() {
+            let handed = hand_out_waiting(house, &binding.caller, &binding.inbox).await;
+            return handed.map_err(|fault| SignalFailure::new(500, fault.text));
+        }
     }
     waited
 }

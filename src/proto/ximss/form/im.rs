@@ -5,6 +5,7 @@
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage, Iq, IqKind};
 use crate::model::signal::{ClientId, Fragment};
+use crate::model::time::Timestamp;
 use crate::xml::element::Node;
 use crate::xml::read::{Limits, document};
 use crate::xml::write::write_element;
@@ -71,7 +72,8 @@ pub fn read_im(message: &InstantMessage, extended: bool) -> Element {
         .with_some("peerName", message.from_name.as_ref())
         .with_some("clientID", message.from_client.as_ref())
         .with_some("type", message.kind.as_ref())
-        .with_some("iqid", message.id.as_ref());
+        .with_some("iqid", message.id.as_ref())
+        .with_some("gmtTime", message.waited_since.map(Timestamp::gmt_bare));
     match &message.content {
         ImContent::State(state) => out.child(Element::new(state.name())),
         ImContent::Text { body, subject, .. } if !extended => {
@@ -81,8 +83,7 @@ pub fn read_im(message: &InstantMessage, extended: bool) -> Element {
             let named = |name: &str, text: &Option<String>| text.as_ref().map(|text| Element::new(name).text(text.as_str()));
             out = out.children(named("subject", subject)).children(named("body", body));
             out.children.extend(elements(extra));
-            let delay =
-                |at: crate::model::time::Timestamp| Element::new("delay").with("xmlns", "urn:xmpp:delay").with("stamp", at.iso8601());
+            let delay = |at: Timestamp| Element::new("delay").with("xmlns", "urn:xmpp:delay").with("stamp", at.iso8601());
             out.children(message.waited_since.map(delay))
         }
     }
@@ -111,7 +112,6 @@ pub fn iq_read(iq: &Iq) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Timestamp;
 
     fn request(text: &str) -> Element {
         document(text.as_bytes(), &Limits::default()).unwrap()
@@ -147,7 +147,7 @@ mod tests {
         let mut message = message(content);
         assert_eq!(written(&read_im(&message, false)), "<readIM peer=\"bob@example.test\" subject=\"s\">a&lt;b</readIM>");
         message.waited_since = Some(Timestamp(0));
-        let extended = "<readIM peer=\"bob@example.test\"><subject>s</subject><body>a&lt;b</body><x xmlns=\"y\"/>\
+        let extended = "<readIM peer=\"bob@example.test\" gmtTime=\"19700101T000000\"><subject>s</subject><body>a&lt;b</body><x xmlns=\"y\"/>\
                         <delay xmlns=\"urn:xmpp:delay\" stamp=\"1970-01-01T00:00:00Z\"/></readIM>";
         assert_eq!(written(&read_im(&message, true)), extended);
     }
