@@ -86,6 +86,8 @@ pub struct Fork {
     /// All targets there ever were: one that comes again is a loop.
     tried: Vec<CallTarget>,
     refusals: Vec<SignalFailure>,
+    /// How long all of it may take.
+    most: Duration,
     began: Instant,
     alive: Instant,
     over: bool,
@@ -101,6 +103,7 @@ impl Fork {
             asked: Vec::new(),
             tried: Vec::new(),
             refusals: Vec::new(),
+            most: SET_UP,
             began: now,
             alive: now,
             over: false,
@@ -108,6 +111,13 @@ impl Fork {
         };
         fork.ring(target, 0);
         fork
+    }
+
+    /// The same fork, which gives up after so long.
+    #[must_use]
+    pub fn within(mut self, most: Duration) -> Self {
+        self.most = most;
+        self
     }
 
     /// Takes what it wants.
@@ -122,7 +132,7 @@ impl Fork {
 
     /// When it wants to be told the time.
     pub fn deadline(&self) -> Instant {
-        (self.alive + RINGING).min(self.began + SET_UP)
+        (self.alive + RINGING).min(self.began + self.most)
     }
 
     /// The device of a tag.

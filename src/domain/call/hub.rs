@@ -10,7 +10,10 @@ use super::moving::{JOINING, Leaving, Moving, Pending, Stage};
 use crate::model::call::{CallParty, CallSignal, CallTarget, Exchange, LegId, Tag};
 use crate::model::signal::{Sdp, SignalFailure};
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the account's own devices are rung by a call of the server's.
+const SELF_CALL: Duration = Duration::from_secs(15);
 
 /// What a call wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Hub {
     /// A call to somebody.
     pub fn new(caller: Caller, invitation: Invitation, target: CallTarget, now: Instant) -> Self {
         let fork = Fork::new(invitation.clone(), target, now);
+        let fork = if caller == Caller::Leg { fork } else { fork.within(SELF_CALL) };
         let mut parties = BTreeMap::new();
         if caller == Caller::Leg {
             parties.insert(LegId::CALLER, invitation.from.clone());

@@ -290,6 +290,17 @@ fn the_server_connects_a_device_with_a_peer() {
 }
 
 #[test]
+fn own_devices_are_not_rung_for_long() {
+    let mut world = World::new(Caller::Server { then: devices(1) }, None, devices(2));
+    world.ask(2, Command::Provision(None)).unwrap();
+    world.pass(14);
+    assert!(!world.hub.is_over());
+    world.pass(1);
+    assert_eq!(world.reports, ["calling self", "ringing", "nobody answered", ""]);
+    world.check();
+}
+
+#[test]
 fn two_calls_are_joined() {
     let (mut first, mut second) = (World::talking(), World::talking());
     let exchange = first.legs.get_mut(&LegId(1)).unwrap().begin_operation().unwrap();
