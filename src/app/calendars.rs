@@ -10,7 +10,7 @@ use crate::domain::preferences::Preferences;
 use crate::domain::scheduling::import::{self, Found};
 use crate::domain::scheduling::office::Office;
 use crate::model::fault::{Fault, Outcome};
-use crate::model::ids::MailboxId;
+use crate::model::ids::{AccountId, MailboxId};
 use crate::model::mail::MailAddress;
 use crate::model::names::{AccountAddress, MailboxName};
 use crate::model::time::Timestamp;
@@ -45,8 +45,11 @@ pub(super) async fn import(
             Some(name) => name.clone(),
             None => office.preferences.text(preference).parse().map_err(|_| Fault::no_mailbox())?,
         };
-        let owner = office.caller.clone();
-        let place = house.store.write(move |tx| made(tx, &owner, &name, class)).await?;
+        let (owner, wanted) = (office.caller.account, name.clone());
+        let place = match house.store.read(move |tx| mailboxes::find(tx, owner, &wanted)).await? {
+            Some(record) => record.id,
+            None => house.store.write(move |tx| made(tx, owner, &name, class)).await?,
+        };
         index::bring_up_to_date(house, place).await?;
         let office = office.clone();
         house.store.write(move |tx| import::store(tx, &office, place, &found)).await?;
@@ -62,11 +65,11 @@ fn is_task(found: &Found) -> bool {
 }
 
 /// The mailbox of a name, made where it is not there.
-fn made(tx: &WriteTx, owner: &Caller, name: &MailboxName, class: &str) -> Outcome<MailboxId> {
-    let found = mailboxes::find(tx, owner.account, name)?;
+fn made(tx: &WriteTx, owner: AccountId, name: &MailboxName, class: &str) -> Outcome<MailboxId> {
+    let found = mailboxes::find(tx, owner, name)?;
     let record = match found {
         Some(record) => record,
-        None => mailboxes::create(tx, owner.account, name, class, Default::default(), Timestamp::now())?,
+        None => mailboxes::create(tx, owner, name, class, Default::default(), Timestamp::now())?,
     };
     Ok(record.id)
 }
