@@ -68,7 +68,7 @@ fn write_item(out: &mut impl Write, document: &mut Document, kind: Option<ItemKi
         }
         Some(ItemKind::Calendar) => {
             let mut items = String::new();
-            let count = document.message(&mut items, data, &Limits::default(), &Default::default());
+            let count = document.message(&mut items, data, &Default::default());
             out.write_all(items.as_bytes()).map(|()| count)
         }
         None => Ok(0),

@@ -8,9 +8,9 @@
 use super::message;
 use crate::domain::scheduling::item::{Item, PRODUCT};
 use crate::format::ical;
-use crate::format::mime::structure::{self, Limits};
-use crate::model;
+use crate::format::mime::structure;
 use crate::model::component::{Component, Property};
+use crate::model::limits::Limits;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -33,8 +33,8 @@ pub struct Document {
 
 impl Document {
     /// Adds the items of a message. Gives how many they are.
-    pub fn message(&mut self, out: &mut String, raw: &[u8], mime: &Limits, limits: &model::limits::Limits) -> u64 {
-        match message::calendars(raw, mime, limits) {
+    pub fn message(&mut self, out: &mut String, raw: &[u8], limits: &Limits) -> u64 {
+        match message::calendars(raw, limits) {
             Ok(Some(calendars)) => {
                 let items = Item::all(&calendars);
                 items.iter().for_each(|item| self.item(out, item));
@@ -46,7 +46,7 @@ impl Document {
             }
             Ok(None) => 0,
             Err(_) => {
-                let root = structure::structure(raw, mime);
+                let root = structure::structure(raw, &structure::Limits::of(limits));
                 let text = message::part(&root).and_then(|node| structure::text(raw, node));
                 text.map_or(0, |text| {
                     self.between(out, &text);
@@ -113,7 +113,6 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::limits::Limits as House;
 
     fn mail(calendar: &str) -> Vec<u8> {
         format!("Subject: x\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n{calendar}").into_bytes()
@@ -122,7 +121,7 @@ mod tests {
     fn exported(mails: &[Vec<u8>]) -> (String, u64) {
         let (mut document, mut out, mut count) = (Document::default(), String::new(), 0);
         for raw in mails {
-            count += document.message(&mut out, raw, &Limits::default(), &House::default());
+            count += document.message(&mut out, raw, &Limits::default());
         }
         document.finish(&mut out);
         (out, count)

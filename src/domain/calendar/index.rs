@@ -176,7 +176,7 @@ fn read_one(
     clock: &Clock,
     now: Timestamp,
 ) -> Outcome<Option<(Content, Vec<Shown>)>> {
-    let mime = structure::Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes };
+    let mime = structure::Limits::of(limits);
     if !message::may_hold_items(&blobs::header(tx, row.blob)?, &mime) {
         return Ok(None);
     }
@@ -188,7 +188,7 @@ fn read_one(
         };
         Ok(Some((Content::Unreadable(why), vec![rows::unreadable(row.uid, row.internal, &subject)])))
     };
-    let calendars = match message::calendars(&raw, &mime, limits) {
+    let calendars = match message::calendars(&raw, limits) {
         Ok(None) => return Ok(None),
         Ok(Some(calendars)) => calendars,
         Err(fault) => return unreadable(fault.text.into_owned()),

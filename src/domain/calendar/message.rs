@@ -46,11 +46,11 @@ pub fn part(root: &Node) -> Option<&Node> {
 }
 
 /// The calendars in the bytes of a message; None where it has no calendar part.
-pub fn calendars(raw: &[u8], limits: &Limits, house: &model::limits::Limits) -> Outcome<Option<Vec<Component>>> {
-    let root = structure::structure(raw, limits);
+pub fn calendars(raw: &[u8], limits: &model::limits::Limits) -> Outcome<Option<Vec<Component>>> {
+    let root = structure::structure(raw, &Limits::of(limits));
     let Some(node) = part(&root) else { return Ok(None) };
     let text = structure::text(raw, node).ok_or_else(|| Fault::bad("calendar item is incorrect: it cannot be decoded"))?;
-    ical::parse_within(text.as_bytes(), Bounds::of(house)).map(Some)
+    ical::parse_within(text.as_bytes(), Bounds::of(limits)).map(Some)
 }
 
 /// The calendars among these that hold items.

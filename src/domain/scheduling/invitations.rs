@@ -47,7 +47,7 @@ pub struct Invitation {
 
 /// Looks for an invitation in a message; None for what is none, or is one for people only.
 pub fn in_message(raw: &[u8], limits: &Limits) -> Option<Invitation> {
-    let mime = shelf::mime_limits(limits);
+    let mime = structure::Limits::of(limits);
     let header = raw.get(..header::header_length(raw))?;
     if !message::may_hold_items(header, &mime) {
         return None;

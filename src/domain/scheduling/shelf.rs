@@ -37,11 +37,6 @@ pub struct Held {
     limits: Limits,
 }
 
-/// Bounds on the MIME structure.
-pub fn mime_limits(limits: &Limits) -> structure::Limits {
-    structure::Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
-}
-
 /// What a calendar holds under a UID, its index brought up to date.
 pub fn held(tx: &WriteTx, limits: &Limits, mailbox: MailboxId, uid: &str) -> Outcome<Held> {
     index::catch_up(tx, limits, mailbox)?;
@@ -71,9 +66,9 @@ impl Held {
 
     /// Looks into one of its messages. What is found later is the newer one; exceptions that it does not know stay.
     fn take(&mut self, raw: &[u8], limits: &Limits, uid: &str) {
-        let mime = mime_limits(limits);
+        let mime = structure::Limits::of(limits);
         let root = structure::structure(raw, &mime);
-        let Ok(Some(found)) = message::calendars(raw, &mime, limits) else { return };
+        let Ok(Some(found)) = message::calendars(raw, limits) else { return };
         let found: Vec<_> = message::with_items(&found).cloned().collect();
         for item in Item::all(&found) {
             match (item.uid() == uid, self.item.take()) {

@@ -27,9 +27,16 @@ pub struct Limits {
     pub header_bytes: usize,
 }
 
+impl Limits {
+    /// The bounds that the limits of the house set.
+    pub fn of(limits: &crate::model::limits::Limits) -> Self {
+        Self { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 32, parts: 2_000, header_bytes: 256 << 10 }
+        Self::of(&crate::model::limits::Limits::default())
     }
 }
 

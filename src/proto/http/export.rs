@@ -7,6 +7,7 @@ use super::disposition;
 use super::server::Web;
 use crate::domain::access::Caller;
 use crate::domain::calendar::export::Document;
+use crate::domain::calendar::message;
 use crate::domain::sessions::{FindOpen, Opened, Reach};
 use crate::domain::{contacts, messages};
 use crate::format::mime::structure::Limits;
@@ -56,7 +57,7 @@ pub async fn serve(request: &HttpRequest, web: &Web, reach: &Reach, url: ExportU
                 return Ok(response.finish());
             }
             let limits = &web.house.settings().limits;
-            let limits = Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes };
+            let limits = Limits::of(limits);
             let left = Left { store: web.house.store.clone(), caller: reach.caller.clone(), mailbox, uids: uids.into(), style, limits };
             Ok(response.streaming(cards(left)))
         }
@@ -182,9 +183,8 @@ fn items(
         document.finish(text);
         return Ok(None);
     };
-    let mime = Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes };
     for row in rows {
-        document.message(text, &blobs::whole(tx, row.blob)?, &mime, limits);
+        document.message(text, &blobs::read(tx, row.blob, 0..message::MOST)?, limits);
     }
     Ok(Some(last.next()))
 }

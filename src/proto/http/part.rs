@@ -13,7 +13,6 @@ use crate::domain::sessions::{FindMessage, Reach};
 use crate::format::mime::structure::{self, About, Encoding, Node};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::BlobId;
-use crate::model::limits::Limits;
 use crate::store::{Store, blobs};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -80,7 +79,7 @@ impl Found {
 async fn find(web: &Web, blob: BlobId, url: &PartUrl) -> Outcome<Found> {
     let store = &web.house.store;
     let info = store.read(move |tx| blobs::info(tx, blob)).await?;
-    let limits = mime_limits(&web.house.settings().limits);
+    let limits = structure::Limits::of(&web.house.settings().limits);
     match (&url.part_id, &url.form) {
         (None, Form::Raw) => return Ok(Found::raw(0..info.length)),
         (None, Form::Header) => return Ok(Found::raw(0..info.header)),
@@ -115,10 +114,6 @@ async fn read_in_slices(store: &Store, blob: BlobId, length: u64) -> Outcome<Vec
         raw.extend_from_slice(&slice);
     }
     Ok(raw)
-}
-
-fn mime_limits(limits: &Limits) -> structure::Limits {
-    structure::Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
 }
 
 /// Finds what is wanted in the bytes of a message.

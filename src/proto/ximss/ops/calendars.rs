@@ -276,7 +276,7 @@ impl Request for ReadItem {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let (caller, uid, mime, limits) = (cx.caller()?, self.uid, super::messages::mime_limits(&cx), cx.house.settings().limits.clone());
+        let (caller, uid, limits) = (cx.caller()?, self.uid, cx.house.settings().limits.clone());
         let source = shown(&cx, &self.calendar).await?;
         let items = cx
             .read(move |tx| {
@@ -284,7 +284,7 @@ impl Request for ReadItem {
                     Source::Document(document) => document.item(uid, Bounds::of(&limits))?,
                     Source::Mailbox(mailbox) => {
                         let (_, row) = messages::readable(tx, &caller, mailbox, uid)?;
-                        message::calendars(&blobs::read(tx, row.blob, 0..message::MOST)?, &mime, &limits)?.unwrap_or_default()
+                        message::calendars(&blobs::read(tx, row.blob, 0..message::MOST)?, &limits)?.unwrap_or_default()
                     }
                 };
                 let components = calendars.iter().flat_map(|calendar| &calendar.components);

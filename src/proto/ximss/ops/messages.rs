@@ -131,9 +131,7 @@ impl Request for Read {
 
 /// Bounds on the MIME structure from the configuration.
 pub(super) fn mime_limits(cx: &Cx) -> Limits {
-    let settings = cx.house.settings();
-    let limits = &settings.limits;
-    Limits { depth: limits.mime_depth, parts: limits.mime_parts, header_bytes: limits.header_bytes }
+    Limits::of(&cx.house.settings().limits)
 }
 
 /// The address the user writes as.
