@@ -11,4 +11,5 @@ pub mod hub;
 pub mod leg;
 mod log;
 mod moving;
+mod shown;
 mod slots;

@@ -8,9 +8,9 @@ use super::fork::{Device, Invitation};
 use super::hub::{Caller as Maker, Effect, Hub};
 use super::leg::{Command, Leg, Said, State};
 use super::log::CallLog;
+use super::shown::Shown;
 use crate::domain::access::Caller;
 use crate::domain::house::House;
-use crate::domain::presence::PresenceSource;
 use crate::domain::sessions;
 use crate::domain::signals::{Binding, Inbox};
 use crate::domain::tell::tell;
@@ -109,34 +109,6 @@ pub struct CallLeg {
     inbox: Inbox,
     shown: Shown,
     timer: Option<(SpawnHandle, Instant)>,
-}
-
-/// Whether others see that the leg's account is in a call.
-enum Shown {
-    /// They do not.
-    No,
-    /// They will when it is.
-    WhenConnected(Arc<House>, Caller),
-    /// They do. Never looked at: others cease to see it when this goes.
-    Now(#[allow(dead_code, reason = "a guard")] PresenceSource),
-}
-
-impl Shown {
-    fn of(house: &Arc<House>, owner: &Caller, shown: bool) -> Self {
-        if shown { Self::WhenConnected(house.clone(), owner.clone()) } else { Self::No }
-    }
-
-    fn follow(&mut self, state: State) {
-        match (&*self, state) {
-            (Self::WhenConnected(house, owner), State::Connected) => {
-                let source = PresenceSource::new(house.clone(), owner.clone());
-                source.is_on_phone(Timestamp::now());
-                *self = Self::Now(source);
-            }
-            (Self::Now(_) | Self::WhenConnected(..), State::Dead) => *self = Self::No,
-            _ => {}
-        }
-    }
 }
 
 impl CallLeg {
@@ -286,7 +258,7 @@ impl Call {
         let Making { from, target, to, sdp, inbox, owner, shown } = making;
         let shown = Shown::of(&house, &owner, shown);
         let call_id = CallId(sessions::new_id()?);
-        let machine = Leg::caller(call_id.clone(), to, sdp.is_some(), Instant::now());
+        let machine = Leg::caller(call_id.clone(), sdp.is_some(), Instant::now());
         let invitation = Invitation { call_id, from, transferred_by: None, sdp };
         let maker = inbox.clone();
         // The call needs the leg's address and the leg the call's: the call is made first, and starts when it has both.
@@ -297,21 +269,30 @@ impl Call {
             made = Some(leg.clone());
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
-            Self::new(house, Hub::new(Maker::Leg, invitation, target, Instant::now()), legs, maker)
+            let log = CallLog::begin(invitation.from.clone(), to, Timestamp::now());
+            Self::new(house, Hub::new(Maker::Leg, invitation, target, Instant::now()), log, legs, maker)
         });
         made.ok_or_else(Fault::internal)
     }
 
-    /// Rings an account's own devices and connects the one that answers with somebody. Reports go to `reports`.
-    pub fn connect(house: Arc<House>, account: &AccountAddress, from: CallParty, then: CallTarget, reports: Inbox) -> Outcome<()> {
+    /// Rings an account's own devices and connects the one that answers with somebody, whom the client has named `to`.
+    /// Reports go to `reports`.
+    pub fn connect(
+        house: Arc<House>,
+        account: &AccountAddress,
+        from: CallParty,
+        then: CallTarget,
+        to: CallParty,
+        reports: Inbox,
+    ) -> Outcome<()> {
+        let log = CallLog::begin(from.clone(), to, Timestamp::now());
         let invitation = Invitation { call_id: CallId(sessions::new_id()?), from, transferred_by: None, sdp: None };
         let hub = Hub::new(Maker::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
-        Self::new(house, hub, HashMap::new(), reports).start();
+        Self::new(house, hub, log, HashMap::new(), reports).start();
         Ok(())
     }
 
-    fn new(house: Arc<House>, hub: Hub, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
-        let log = CallLog::begin(hub.invitation(), Timestamp::now());
+    fn new(house: Arc<House>, hub: Hub, log: CallLog, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
         Self { house, hub, legs, last_leg: LegId::CALLER.0, maker, other: None, adopter: None, log, timer: None }
     }
 
@@ -352,7 +333,7 @@ impl Call {
     fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
             Effect::Tell(leg, signal) => {
-                if let CallSignal::Answer { by, .. } = &signal {
+                if let CallSignal::Answer { by, .. } | CallSignal::Moved { to: by, .. } = &signal {
                     self.log.taken(by, Timestamp::now());
                 }
                 if let Some(leg) = self.legs.get(&leg) {

@@ -102,11 +102,6 @@ impl Hub {
         hub
     }
 
-    /// Who called, and with what.
-    pub fn invitation(&self) -> &Invitation {
-        &self.invitation
-    }
-
     /// Takes what it wants.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.out)
@@ -152,11 +147,6 @@ impl Hub {
     /// Who an end is.
     pub fn party(&self, leg: LegId) -> CallParty {
         self.parties.get(&leg).cloned().unwrap_or(CallParty { address: String::new(), name: None })
-    }
-
-    /// The ends that there are, for a server that goes down.
-    pub fn legs(&self) -> Vec<LegId> {
-        self.parties.keys().copied().collect()
     }
 
     pub(super) fn fork(&mut self) -> Option<&mut Fork> {

@@ -121,7 +121,6 @@ pub struct Leg {
     call_id: CallId,
     /// What callers know this device by.
     tag: Tag,
-    peer: CallParty,
     /// The invitation bore an offer.
     offered: bool,
     early: Early,
@@ -141,17 +140,16 @@ pub struct Leg {
 
 impl Leg {
     /// A leg that makes a call, with an offer or without.
-    pub fn caller(call_id: CallId, to: CallParty, offered: bool, now: Instant) -> Self {
-        Self::new(LegId::CALLER, Side::Caller, call_id, Tag(String::new()), to, offered, now)
+    pub fn caller(call_id: CallId, offered: bool, now: Instant) -> Self {
+        Self::new(LegId::CALLER, Side::Caller, call_id, Tag(String::new()), offered, now)
     }
 
     /// A leg that is rung. It learns who calls by the invitation.
     pub fn callee(id: LegId, tag: Tag, now: Instant) -> Self {
-        let nobody = CallParty { address: String::new(), name: None };
-        Self::new(id, Side::Callee, CallId(String::new()), tag, nobody, false, now)
+        Self::new(id, Side::Callee, CallId(String::new()), tag, false, now)
     }
 
-    fn new(id: LegId, side: Side, call_id: CallId, tag: Tag, peer: CallParty, offered: bool, now: Instant) -> Self {
+    fn new(id: LegId, side: Side, call_id: CallId, tag: Tag, offered: bool, now: Instant) -> Self {
         let state = if side == Side::Caller { State::Calling } else { State::Alerting };
         Self {
             id,
@@ -159,7 +157,6 @@ impl Leg {
             state,
             call_id,
             tag,
-            peer,
             offered,
             early: Early::Nothing,
             settled: Vec::new(),
@@ -177,11 +174,6 @@ impl Leg {
     /// How far it is.
     pub fn state(&self) -> State {
         self.state
-    }
-
-    /// Who is at the other end.
-    pub fn peer(&self) -> &CallParty {
-        &self.peer
     }
 
     /// When the machine wants to be told the time.

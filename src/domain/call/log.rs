@@ -1,8 +1,8 @@
-//! What the accounts of a call find in their call logs: placed, received, missed, taken elsewhere.
+//! What the accounts of a call find in their call logs: placed, received, missed, taken elsewhere. Each line names the
+//! other party, how long they talked in seconds, and its real name.
 //!
 //! Spec: XIMSS, "Signaling"; the files are told in `domain::journal`.
 
-use super::fork::Invitation;
 use crate::domain::journal::{Journal, Kind};
 use crate::model::call::CallParty;
 use crate::model::names::AccountAddress;
@@ -12,14 +12,16 @@ use crate::model::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct CallLog {
     from: CallParty,
+    to: CallParty,
     began: Timestamp,
     rung: Vec<AccountAddress>,
     taken: Option<(String, Timestamp)>,
 }
 
 impl CallLog {
-    pub fn begin(invitation: &Invitation, now: Timestamp) -> Self {
-        Self { from: invitation.from.clone(), began: now, rung: Vec::new(), taken: None }
+    /// Somebody calls somebody.
+    pub fn begin(from: CallParty, to: CallParty, now: Timestamp) -> Self {
+        Self { from, to, began: now, rung: Vec::new(), taken: None }
     }
 
     /// A device of an account rings.
@@ -29,30 +31,75 @@ impl CallLog {
         }
     }
 
-    /// Somebody has taken the call; who takes it over later is told by the one who gave it.
+    /// Somebody has taken the call, or the server has connected the caller's own device with them; who takes it over later
+    /// is told by the one who gave it.
     pub fn taken(&mut self, by: &CallParty, now: Timestamp) {
         self.taken.get_or_insert_with(|| (by.address.clone(), now));
     }
 
+    /// The lines: whose, and what they say.
+    fn lines(&self, now: Timestamp) -> Vec<(AccountAddress, [String; 4])> {
+        let seconds = self.taken.as_ref().map_or(0, |(_, since)| now.0 - since.0).to_string();
+        let taker = self.taken.as_ref().map(|(address, _)| address.as_str());
+        let name = |party: &CallParty| party.name.clone().unwrap_or_default();
+        let caller = self.from.address.parse::<AccountAddress>().ok();
+        // A call between an account's own devices is one that it has placed, not one that it has missed.
+        let others = self.rung.iter().filter(|account| caller.as_ref() != Some(account));
+        let line = |account: &AccountAddress| {
+            let (kind, length) = match taker {
+                Some(taker) if taker == account.to_string() => ("received", seconds.clone()),
+                Some(_) => ("taken elsewhere", "0".to_owned()),
+                None => ("missed", "0".to_owned()),
+            };
+            (account.clone(), [kind.to_owned(), self.from.address.clone(), length, name(&self.from)])
+        };
+        let peer = taker.unwrap_or(&self.to.address).to_owned();
+        let placed = caller.clone().map(|caller| (caller, ["placed".to_owned(), peer, seconds.clone(), name(&self.to)]));
+        others.map(line).chain(placed).collect()
+    }
+
     /// The call has ended: each account gets its line.
     pub fn end(&self, journal: &Journal, now: Timestamp) {
-        let seconds = self.taken.as_ref().map_or(0, |(_, since)| now.0 - since.0).to_string();
-        let file = || format!("private/logs/calls-{}.log", self.began.iso8601().get(..7).unwrap_or_default());
-        let taker = self.taken.as_ref().map(|(address, _)| address.as_str());
-        let name = self.from.name.as_deref().unwrap_or_default();
-        for account in &self.rung {
-            let kind = match taker {
-                Some(taker) if taker == account.to_string() => "received",
-                Some(_) => "taken elsewhere",
-                None => "missed",
-            };
-            let length = if kind == "received" { &*seconds } else { "0" };
-            journal.note(account, Kind::Call, file(), self.began, &[kind, &self.from.address, length, name]);
+        let month = self.began.iso8601().get(..7).unwrap_or_default().to_owned();
+        for (account, fields) in self.lines(now) {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            journal.note(&account, Kind::Call, format!("private/logs/calls-{month}.log"), self.began, &fields);
         }
-        let Ok(caller) = self.from.address.parse::<AccountAddress>() else { return };
-        let first = self.rung.first().map(ToString::to_string);
-        if let Some(peer) = taker.map(str::to_owned).or(first) {
-            journal.note(&caller, Kind::Call, file(), self.began, &["placed", &peer, &seconds, ""]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(name: &str) -> CallParty {
+        CallParty { address: format!("{name}@example.test"), name: Some(name.to_owned()) }
+    }
+
+    fn lines(log: &CallLog) -> Vec<String> {
+        log.lines(Timestamp(70)).iter().map(|(account, fields)| format!("{}: {}", account.name, fields.join(" "))).collect()
+    }
+
+    #[test]
+    fn everybody_finds_what_the_call_was_to_them() {
+        let mut log = CallLog::begin(party("alice"), party("bob"), Timestamp(0));
+        assert_eq!(lines(&log), ["alice: placed bob@example.test 0 bob"]);
+        for account in ["bob@example.test", "carol@example.test", "bob@example.test"] {
+            log.rung(&account.parse().unwrap());
         }
+        let missed = ["bob: missed alice@example.test 0 alice", "carol: missed alice@example.test 0 alice"];
+        assert_eq!(lines(&log)[..2], missed);
+        log.taken(&party("carol"), Timestamp(10));
+        log.taken(&party("dave"), Timestamp(20));
+        let taken = ["bob: taken elsewhere alice@example.test 0 alice", "carol: received alice@example.test 60 alice"];
+        assert_eq!(lines(&log)[..2], taken);
+        assert_eq!(lines(&log)[2], "alice: placed carol@example.test 60 bob");
+    }
+
+    #[test]
+    fn own_devices_are_not_missed() {
+        let mut log = CallLog::begin(party("alice"), party("bob"), Timestamp(0));
+        log.rung(&"alice@example.test".parse().unwrap());
+        assert_eq!(lines(&log), ["alice: placed bob@example.test 0 bob"]);
     }
 }

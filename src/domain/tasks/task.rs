@@ -108,7 +108,10 @@ impl Task {
         let from = CallParty { address: self.owner.address.to_string(), name: None };
         let target = im::peer(peer, &self.owner).ok().and_then(|peer| peer.account()).map(CallTarget::Account);
         let made = match target {
-            Some(target) => Call::connect(self.house.clone(), &self.owner.address, from, target, reports),
+            Some(target) => {
+                let to = CallParty { address: peer.to_owned(), name: None };
+                Call::connect(self.house.clone(), &self.owner.address, from, target, to, reports)
+            }
             None => Err(Fault::incorrect("peer")),
         };
         if let Err(fault) = made {

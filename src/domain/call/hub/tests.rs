@@ -38,7 +38,7 @@ impl World {
         let call_id = CallId("c".to_owned());
         let mut legs = BTreeMap::new();
         if caller == Caller::Leg {
-            legs.insert(LegId::CALLER, Leg::caller(call_id.clone(), party("bob"), offer.is_some(), now));
+            legs.insert(LegId::CALLER, Leg::caller(call_id.clone(), offer.is_some(), now));
         }
         let invitation = Invitation { call_id, from: party("alice"), transferred_by: None, sdp: offer };
         let hub = Hub::new(caller, invitation, target, now);

@@ -51,7 +51,7 @@ impl Leg {
     fn take_in(&mut self, signal: CallSignal, now: Instant) {
         match signal {
             CallSignal::Invite { call_id, from, transferred_by, sdp } => {
-                (self.call_id, self.peer, self.offered) = (call_id.clone(), from.clone(), sdp.is_some());
+                (self.call_id, self.offered) = (call_id.clone(), sdp.is_some());
                 self.tell(CallEvent::Incoming { call_id, from, transferred_by, sdp });
             }
             CallSignal::Provisional { tag, sdp, .. } => self.provisioned(tag, sdp, now),
@@ -85,7 +85,7 @@ impl Leg {
                 }
             }
             CallSignal::Moved { to, call_id } => {
-                (self.peer, self.call_id) = (to.clone(), call_id.clone());
+                self.call_id = call_id.clone();
                 self.moved = self.update.is_some().then(|| to.clone());
                 self.tell(CallEvent::Transferred { to, call_id });
             }
@@ -121,7 +121,7 @@ impl Leg {
         if let Some((_, other)) = self.update.take_if(|(_, other)| other.as_ref() != Some(&tag)) {
             self.updated(other, Err(SignalFailure::new(487, "another device has taken the call")));
         }
-        (self.peer, self.call_id) = (by.clone(), call_id.clone());
+        self.call_id = call_id.clone();
         self.tell(CallEvent::Connected { tag, call_id, by, sdp });
         if !offer {
             self.call(CallSignal::Acknowledged { sdp: None });

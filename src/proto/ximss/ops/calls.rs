@@ -220,6 +220,7 @@ impl Request for MakeCall {
         let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
         signaling.may_dial()?;
         let then = form::call::target(&self.peer, &login.caller)?;
-        Call::connect(cx.house.clone(), &login.caller.address, caller(&login), then, signaling.inbox.clone())
+        let to = CallParty { address: self.peer, name: None };
+        Call::connect(cx.house.clone(), &login.caller.address, caller(&login), then, to, signaling.inbox.clone())
     }
 }
