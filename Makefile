@@ -22,12 +22,12 @@ ARM     := $(abspath $(TARGET))/arm64
 ARM_BINARY := $(ARM)/$(ARM64)/release/posthouse
 ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
-.PHONY: run test check bench crash fuzz soak docs build static test-static static-arm64 test-arm64 install tools arm64-tools
+.PHONY: run test check bench crash fuzz soak docs build static test-static static-arm64 test-arm64 install tools browser arm64-tools
 
 run: tools ## build and serve on built-in defaults, data in ./posthouse-data
 	$(CARGO) run --release --locked -- serve
 
-test: tools ## all tests
+test: tools browser ## all tests
 	$(CARGO) test --locked --no-fail-fast
 
 check: tools ## formatting, lints, dependencies, the systemd unit
@@ -97,6 +97,11 @@ install: ## the binary that was built last, and what systemd needs, below $(DEST
 
 tools: ## what building needs beside the Rust toolchain: a linker
 	@command -v cc >/dev/null || { $(APT) update -q && $(APT) install -qy --no-install-recommends gcc libc6-dev; }
+
+browser: ## what one test needs besides: a Chromium whose pages call each other
+	@for name in "$$POSTHOUSE_CHROMIUM" chromium chromium-browser google-chrome; do command -v "$$name" >/dev/null && exit 0; done; \
+	  { $(APT) update -q && $(APT) install -qy --no-install-recommends chromium; } || \
+	  echo "no Chromium: the test of calls between browsers will fail; POSTHOUSE_CHROMIUM may name one" >&2
 
 # Debian's own Rust for both processors. The package with the standard library carries a version in its name, which is
 # asked for; both architectures must be at the same one.
