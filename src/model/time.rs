@@ -101,7 +101,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A time zone: one of IANA's, or the server's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zone(chrono_tz::Tz);
 
 /// A zone is kept by its IANA name, so that what is stored outlives the order of any list of zones.

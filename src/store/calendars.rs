@@ -24,7 +24,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// The version of what is indexed and how. Raised when either changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Seconds of a slot.
 const SLOT: i64 = 8 * 86_400;
 /// An item that touches more slots lies by its end instead.

@@ -8,12 +8,15 @@
 #![allow(clippy::disallowed_methods, reason = "what is measured is how things are after a while of quiet")]
 
 mod appends;
+mod bad_input;
 mod calendar;
 #[path = "../support/certificate.rs"]
 mod certificate;
 mod client;
 mod folders;
 mod growth;
+#[path = "../support/hostile.rs"]
+mod hostile;
 mod mail;
 #[path = "../support/process.rs"]
 mod process;
@@ -35,6 +38,7 @@ const ALL: &[Benchmark] = &[
     ("notices", sessions::notices),
     ("idle", sessions::idle),
     ("calendar", calendar::calendar),
+    ("badinput", bad_input::bad_input),
     ("growth", growth::growth),
 ];
 

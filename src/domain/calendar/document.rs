@@ -5,7 +5,7 @@
 //! Spec: XIMSS, "Calendar Operations" (calendarOpen, url).
 
 use super::hits::{Hits, Window};
-use super::rows;
+use super::rows::{self, Work};
 use crate::domain::house::House;
 use crate::format::ical::{self, Bounds, Item, Items};
 use crate::model::calendar::{Clock, ItemKind, Series};
@@ -122,8 +122,9 @@ impl Reading {
         }
         document.bytes += text.len().min(self.bounds.bytes);
         document.items.push(text);
+        let mut work = Work::default();
         for (series, place) in series.into_iter().zip(0..) {
-            let shown = rows::shown(&series, number, place, now);
+            let shown = rows::shown(&series, number, place, now, &mut work);
             // The row and what it was made of say about the same.
             document.bytes += shown.weight() * 2;
             document.rows.push((Arc::new(shown), series));

@@ -16,7 +16,7 @@ use crate::model::ids::{MailboxId, Uid};
 use crate::model::rights::Rights;
 use crate::model::time::Timestamp;
 use crate::store::calendar_cache::CalendarCache;
-use crate::store::calendars::{self, Content, Head, Part, Shown, slot_of};
+use crate::store::calendars::{self, Content, Head, Item, Part, Shown, slot_of};
 use crate::store::{Read, ledger};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,12 +178,17 @@ fn reckon_some(
     from: usize,
 ) -> Outcome<(Hits, usize)> {
     let (begun, clock) = (Instant::now(), Clock::Known(window.zone));
+    // The rows of one message follow each other.
+    let mut read: Option<(Uid, Option<Item>)> = None;
     for (at, shown) in left.iter().enumerate().skip(from) {
-        if begun.elapsed() > TURN {
+        if at > from && begun.elapsed() > TURN {
             return Ok((hits, at));
         }
+        if read.as_ref().is_none_or(|(message, _)| *message != shown.message) {
+            read = Some((shown.message, calendars::item(tx, mailbox, shown.message)?));
+        }
         // A message that has gone meanwhile takes its items with it.
-        let Some(item) = calendars::item(tx, mailbox, shown.message)? else { continue };
+        let Some((_, Some(item))) = &read else { continue };
         let Content::Items(items) = &item.content else { continue };
         let Some(series) = items.get(shown.number as usize) else { continue };
         hits.add_reckoned(window, &clock, shown, series, most);

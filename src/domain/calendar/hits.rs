@@ -172,8 +172,8 @@ impl Hits {
             let first = alarm.at(hit.start.0, hit.end.0);
             for number in 0..=alarm.repeat.min(REPETITIONS) {
                 let at = Timestamp(first.saturating_add(alarm.every.saturating_mul(number.into())));
-                let known = self.hits.iter().skip(before).any(|other| other.alarm == Some(at));
-                if window.span().contains(&at) && !known {
+                let known = || self.hits.iter().skip(before).any(|other| other.alarm == Some(at));
+                if window.span().contains(&at) && !known() {
                     self.hits.push(Hit { alarm: Some(at), ..hit });
                 }
             }

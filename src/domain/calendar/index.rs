@@ -6,7 +6,7 @@
 //! holds nobody up; whoever is late finds the work of another done and goes on from there.
 
 use super::message;
-use super::rows;
+use super::rows::{self, Work};
 use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
@@ -202,7 +202,8 @@ fn read_one(
     if series.is_empty() || series.iter().any(|s| !good(s.kind, &s.entries)) {
         return unreadable("calendar item is incorrect: it has no time".into());
     }
-    let shown = series.iter().zip(0..).map(|(series, number)| rows::shown(series, row.uid, number, now)).collect();
+    let mut work = Work::default();
+    let shown = series.iter().zip(0..).map(|(series, number)| rows::shown(series, row.uid, number, now, &mut work)).collect();
     Ok(Some((Content::Items(series), shown)))
 }
 

@@ -4,6 +4,7 @@
 //! its end. Times of the clock on the wall stay such times: in which zone they are to be read depends on who looks.
 //! Spec: RFC 5545 3.8.5.
 
+use crate::format::ical::recur::rule::Rule;
 use crate::format::ical::recur::{self, Caps};
 use crate::model::calendar::{Busy, Clock, Entry, ItemKind, Series, When};
 use crate::model::ids::Uid;
@@ -21,15 +22,42 @@ pub const LASTING: i64 = 300 * 86_400;
 const EVER: Range<Timestamp> = Timestamp(-62_135_596_800)..Timestamp(253_402_300_799);
 /// The most occurrences of a row.
 const MOST: usize = 1_200;
+/// An entry with more rules is taken to go on for ever.
+const FEW_RULES: usize = 16;
 /// Bytes of a summary that lists show.
 const SUMMARY: usize = 2_048;
 /// Bytes of a location that lists show.
 const LOCATION: usize = 128;
 
+/// Steps of work on all that one message holds.
+const STEPS: usize = 4 * recur::STEPS;
+
+/// What is left of the work on the rows of one message. Where it runs out, what else the message holds is reckoned when it
+/// is asked for.
+#[derive(Debug)]
+pub struct Work {
+    left: usize,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { left: STEPS }
+    }
+}
+
+impl Work {
+    /// The steps that were taken.
+    pub fn spent(&self) -> usize {
+        STEPS - self.left
+    }
+}
+
 /// The occurrences of a series that touch a window, at most `most`; true where there are more.
-fn occurrences(series: &Series, window: Range<Timestamp>, most: usize) -> (Vec<Occurrence>, bool) {
+fn occurrences(series: &Series, window: Range<Timestamp>, most: usize, work: &mut Work) -> (Vec<Occurrence>, bool) {
+    let caps = Caps { instances: most, steps: recur::STEPS.min(work.left) };
     // Greenwich's clock leaves times of the clock on the wall as they are.
-    let expansion = recur::expand(series, window, &Clock::GMT, Caps { instances: most, ..Caps::default() });
+    let expansion = recur::expand(series, window, &Clock::GMT, caps);
+    work.left = work.left.saturating_sub(expansion.steps);
     let made = expansion.instances.iter().map(|instance| Occurrence {
         start: instance.start.0,
         length: u32::try_from(instance.end.0.saturating_sub(instance.start.0).max(0)).unwrap_or(u32::MAX),
@@ -41,9 +69,9 @@ fn occurrences(series: &Series, window: Range<Timestamp>, most: usize) -> (Vec<O
 }
 
 /// The row of a series. `number`: which of the message's series it is.
-pub fn shown(series: &Series, message: Uid, number: u32, now: Timestamp) -> Shown {
+pub fn shown(series: &Series, message: Uid, number: u32, now: Timestamp, work: &mut Work) -> Shown {
     let undated = series.kind == ItemKind::Task && series.entries.iter().all(|e| e.start.is_none() && e.due.is_none());
-    let (mut occurrences, covered) = if undated { (Vec::new(), None) } else { reckoned(series, now) };
+    let (mut occurrences, covered) = if undated { (Vec::new(), None) } else { reckoned(series, now, work) };
     let longest = occurrences.iter().map(|one| i64::from(one.length)).max().unwrap_or_default();
     if covered.as_ref().is_some_and(Range::is_empty) {
         occurrences.clear();
@@ -64,23 +92,22 @@ pub fn shown(series: &Series, message: Uid, number: u32, now: Timestamp) -> Show
 }
 
 /// All occurrences where that is a small matter, else those near the present, and where these are all.
-fn reckoned(series: &Series, now: Timestamp) -> (Vec<Occurrence>, Option<Range<i64>>) {
-    if series.entries.iter().all(|e| e.rules.iter().all(|rule| ends(rule))) {
-        let (all, more) = occurrences(series, EVER, MOST);
+fn reckoned(series: &Series, now: Timestamp, work: &mut Work) -> (Vec<Occurrence>, Option<Range<i64>>) {
+    if series.entries.iter().all(|e| e.rules.len() <= FEW_RULES && e.rules.iter().all(|rule| ends(rule))) {
+        let (all, more) = occurrences(series, EVER, MOST, work);
         if !more {
             return (all, None);
         }
     }
     let window = now.plus(-BEFORE)..now.plus(AFTER);
-    let (some, more) = occurrences(series, window.clone(), MOST);
+    let (some, more) = occurrences(series, window.clone(), MOST, work);
     // One that happens too often is reckoned when it is asked for.
     if more { (some, Some(0..0)) } else { (some, Some(window.start.0..window.end.0)) }
 }
 
-/// True for a rule that comes to an end.
+/// True for a rule that comes to an end; one that cannot be read gives nothing.
 fn ends(rule: &str) -> bool {
-    let rule = rule.to_ascii_uppercase();
-    rule.split(';').any(|part| part.trim().starts_with("COUNT=") || part.trim().starts_with("UNTIL="))
+    Rule::read(rule).is_none_or(|rule| rule.ends())
 }
 
 fn entry(entry: &Entry) -> ShownEntry {

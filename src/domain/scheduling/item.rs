@@ -10,13 +10,15 @@ use crate::model::component::{Component, Property};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::time::{Timestamp, Zone};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Who has written a calendar that does not say.
 pub const PRODUCT: &str = "-//Posthouse//Posthouse//EN";
 
 /// Entries of an answer or a cancellation.
 const FEW: usize = 16;
+/// The most bytes of a calendar's own properties that each of its items has.
+const OWN_BYTES: usize = 64 << 10;
 /// Zones of an item.
 const MOST_ZONES: usize = 64;
 
@@ -60,21 +62,38 @@ pub fn recurs(entry: &Component) -> bool {
 }
 
 impl Item {
-    /// The items of calendars, one for each UID and kind, in order. Entries without a UID are items of their own.
+    /// The items of calendars, one for each UID and kind, in order. Entries without a UID are items of their own. What a
+    /// calendar holds beside its items comes with the first of them; the others have the zones that they name.
     pub fn all(calendars: &[Component]) -> Vec<Self> {
         let mut out: Vec<Self> = Vec::new();
+        let mut places: HashMap<(bool, String), usize> = HashMap::new();
         for calendar in calendars {
             let (entries, rest): (Vec<&Component>, Vec<&Component>) = calendar.components.iter().partition(|c| is_entry(c));
-            let mut around = Component { name: calendar.name.clone(), properties: calendar.properties.clone(), components: Vec::new() };
-            around.components.extend(rest.into_iter().cloned());
-            around.remove("METHOD");
+            let begin = out.len();
             for entry in entries {
-                let uid = uid_of(entry);
-                let same =
-                    |item: &&mut Self| !uid.is_empty() && item.uid() == uid && item.entries.first().is_some_and(|e| e.is(&entry.name));
-                match out.iter_mut().find(same) {
+                let key = (entry.is("VTODO"), uid_of(entry));
+                match places.get(&key).filter(|_| !key.1.is_empty()).and_then(|at| out.get_mut(*at)) {
                     Some(item) => item.entries.push(entry.clone()),
-                    None => out.push(Self { calendar: around.clone(), entries: vec![entry.clone()] }),
+                    None => {
+                        places.insert(key, out.len());
+                        out.push(Self { calendar: Component::new(&calendar.name), entries: vec![entry.clone()] });
+                    }
+                }
+            }
+            let definitions = rest.iter().copied().rev().filter(|c| c.is("VTIMEZONE"));
+            let zones: HashMap<String, &Component> =
+                definitions.filter_map(|zone| Some((zone.text("TZID")?.trim().to_owned(), zone))).collect();
+            let bytes: usize = calendar.properties.iter().map(|property| property.name.len() + property.value.len()).sum();
+            for (at, item) in out.iter_mut().enumerate().skip(begin) {
+                if at == begin {
+                    item.calendar.components.extend(rest.iter().copied().cloned());
+                } else {
+                    let named: BTreeSet<String> = item.entries.iter().flat_map(ical::zone::names).map(|n| n.trim().to_owned()).collect();
+                    item.calendar.components.extend(named.iter().filter_map(|name| zones.get(name)).copied().cloned());
+                }
+                if at == begin || bytes <= OWN_BYTES {
+                    item.calendar.properties.clone_from(&calendar.properties);
+                    item.calendar.remove("METHOD");
                 }
             }
         }

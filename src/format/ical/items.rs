@@ -8,7 +8,7 @@ use super::parse::incorrect;
 use super::{Bounds, lines, parse_within, zone};
 use crate::model::component::{Component, Property, bare};
 use crate::model::fault::{Fault, Outcome};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
 
 /// One item of a file.
@@ -40,6 +40,8 @@ pub struct Items<R> {
 struct Calendar {
     properties: Vec<Property>,
     zones: Vec<Component>,
+    /// Where among the zones those of a name are.
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 /// Where the components of one UID stand.
@@ -78,7 +80,11 @@ impl<R: BufRead + Seek> Items<R> {
             if let Ok(Item::Read(read)) = items.read(&[span], None)
                 && let Some(calendar) = items.calendars.get_mut(calendar)
             {
-                calendar.zones.extend(read.components);
+                for zone in read.components {
+                    let name = zone.text("TZID").unwrap_or_default().trim().to_owned();
+                    calendar.by_name.entry(name).or_default().push(calendar.zones.len());
+                    calendar.zones.push(zone);
+                }
             }
         }
         Ok(items)
@@ -125,8 +131,8 @@ fn dress(item: &mut Component, calendar: &Calendar) {
         item.properties.clone_from(&calendar.properties);
     }
     let used = zone::names(item);
-    let is_used = |zone: &&Component| zone.text("TZID").is_some_and(|id| used.iter().any(|name| name.trim() == id.trim()));
-    let zones: Vec<Component> = calendar.zones.iter().filter(is_used).cloned().collect();
+    let places: BTreeSet<usize> = used.iter().filter_map(|name| calendar.by_name.get(name.trim())).flatten().copied().collect();
+    let zones: Vec<Component> = places.iter().filter_map(|at| calendar.zones.get(*at)).cloned().collect();
     item.components.splice(0..0, zones);
 }
 

@@ -145,12 +145,17 @@ fn parameter(text: &str) -> Option<(Option<Parameter>, &str)> {
     }
 }
 
+/// Bytes of the longest name of a zone with brackets in it.
+const LONGEST_ZONE: usize = 256;
+
 /// One value of a parameter. The names that Windows shows for its zones, `(UTC+01:00) Berlin, Rome`, come without the
 /// quotes that they need.
 fn parameter_value(text: &str, is_zone: bool) -> Option<(String, &str)> {
     let (mut quoted, mut braced, mut end) = (false, false, None);
     for (at, c) in text.char_indices() {
         match c {
+            // What was opened and is not closed for so long opened nothing: each value of a line is looked at once.
+            _ if braced && at > LONGEST_ZONE => break,
             '"' => quoted = !quoted,
             '(' if is_zone => braced = true,
             ')' if is_zone => braced = false,

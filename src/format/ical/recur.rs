@@ -2,8 +2,15 @@
 //!
 //! All is counted on the wall clock of the series' zone, and each start becomes an instant by that clock; rules never see
 //! a zone. DTSTART is always the first instance; EXDATE may take it away, as it may any other. A day that is excluded from
-//! a series of times takes all its times. Spec: RFC 5545 3.8.4.4, 3.8.5.
+//! a series of times takes all its times.
+//!
+//! Work is counted in steps. Where they run out, the answer ends early and says so; what it has is right: a start of which
+//! nobody had the time to say that it is excluded is left out. Spec: RFC 5545 3.8.4.4, 3.8.5.
 
+mod basic;
+mod calendar;
+mod days;
+mod period;
 pub mod rule;
 mod sink;
 mod steady;
@@ -14,23 +21,30 @@ use super::dates::Written;
 use crate::model::calendar::{Clock, Entry, Length, Series, WallClock, When};
 use crate::model::time::Timestamp;
 use rule::Rule;
-use std::collections::HashSet;
 use std::ops::Range;
+
+/// Two clocks show the same instant at most this many seconds apart.
+const APART: i64 = 2 * 86_400;
+/// So many dates are looked at, and left alone, for one step of work.
+const AT_ONCE: usize = 128;
 
 /// Bounds of one expansion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Instances in the answer.
     pub instances: usize,
-    /// Steps of work, each at most a few microseconds.
+    /// Steps of work on the rules, and again as many on what is excluded; each takes about a microsecond, at most a few.
     pub steps: usize,
 }
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { instances: crate::model::limits::Limits::default().instances, steps: 50_000 }
+        Self { instances: crate::model::limits::Limits::default().instances, steps: STEPS }
     }
 }
+
+/// The steps of an expansion.
+pub const STEPS: usize = 25_000;
 
 /// One time that something happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +68,15 @@ pub struct Expansion {
     pub instances: Vec<Instance>,
     /// There may be more that were not looked for.
     pub capped: bool,
+    /// The steps of work that it took.
+    pub steps: usize,
 }
 
 /// What is left of the work that an expansion may take.
 #[derive(Debug)]
 pub struct Budget {
-    steps: usize,
+    left: usize,
+    spent: usize,
     /// It ran out.
     pub capped: bool,
 }
@@ -67,37 +84,51 @@ pub struct Budget {
 impl Budget {
     /// So many steps.
     pub fn new(steps: usize) -> Self {
-        Self { steps, capped: false }
+        Self { left: steps, spent: 0, capped: false }
     }
 
     /// Takes a step; false when none is left.
-    fn spend(&mut self) -> bool {
-        self.capped |= self.steps == 0;
-        self.steps = self.steps.saturating_sub(1);
+    pub(in crate::format::ical) fn spend(&mut self) -> bool {
+        self.spend_many(1)
+    }
+
+    /// Takes several steps; false when there are not as many left, and then none is.
+    pub(in crate::format::ical) fn spend_many(&mut self, steps: usize) -> bool {
+        self.capped |= self.left < steps;
+        self.spent += steps.min(self.left);
+        self.left = self.left.saturating_sub(steps);
         !self.capped
+    }
+
+    /// The steps taken so far.
+    pub fn spent(&self) -> usize {
+        self.spent
     }
 }
 
 /// The instances of a series that lie in a window, in whole or in part. Days and floating times are those of the session's
 /// clock. A task without any time has none.
 pub fn expand(series: &Series, window: Range<Timestamp>, session: &Clock, caps: Caps) -> Expansion {
-    let mut budget = Budget::new(caps.steps);
+    let (mut budget, mut checks) = (Budget::new(caps.steps), Budget::new(caps.steps));
     let mut found = Found { window, most: caps.instances, instances: Vec::new() };
     if let Some(main) = series.main()
         && let Some(anchor) = main.start.as_ref().or(main.due.as_ref())
     {
-        Recurring::new(series, main, anchor, session).expand(&mut found, &mut budget);
+        Recurring::new(series, main, anchor, session).expand(&mut found, &mut budget, &mut checks);
     }
     for (at, entry) in series.entries.iter().enumerate().filter(|(_, entry)| entry.recurrence_id.is_some()) {
         let (Some(anchor), Some(id)) = (entry.anchor(), &entry.recurrence_id) else { continue };
+        if !checks.spend() {
+            break;
+        }
         let clock = clock_of(anchor, session);
         found.add(at, anchor.wall(clock), clock, entry.length, anchor.is_date(), Some(id.instant(session)));
     }
     let mut instances = found.instances;
     instances.sort_by_key(|instance| (instance.start, instance.entry));
-    let capped = budget.capped || instances.len() > caps.instances;
+    let capped = budget.capped || checks.capped || instances.len() > caps.instances;
     instances.truncate(caps.instances);
-    Expansion { instances, capped }
+    Expansion { instances, capped, steps: budget.spent() + checks.spent() }
 }
 
 /// The first instances of a series, from its beginning on, up to and not including an instant: what an index row keeps.
@@ -143,15 +174,43 @@ struct Following<'a> {
     all_day: bool,
 }
 
+/// What of a series does not happen.
+struct Gone {
+    /// Starts, in order.
+    times: Vec<WallClock>,
+    /// Days of which no start happens, in order.
+    days: Vec<WallClock>,
+    /// All that lie before this are known.
+    known: WallClock,
+}
+
+impl Gone {
+    fn has(&self, wall: WallClock) -> bool {
+        self.times.binary_search(&wall).is_ok() || !self.days.is_empty() && self.days.binary_search(&wall.midnight()).is_ok()
+    }
+}
+
+/// The time as it is written, on whatever clock that is.
+fn written_at(when: &When) -> WallClock {
+    match when {
+        When::Date(wall) | When::Floating(wall) | When::Zoned(wall, _) => *wall,
+        When::Instant(at) => WallClock(at.0),
+    }
+}
+
+/// True where a time may lie in a range of some other clock.
+fn is_near(when: &When, range: (WallClock, WallClock)) -> bool {
+    let at = written_at(when);
+    range.0.plus(-APART) <= at && at <= range.1.plus(APART)
+}
+
 struct Recurring<'a> {
     main: &'a Entry,
     clock: &'a Clock,
     start: WallClock,
     by_day: bool,
-    /// Instances that do not happen or that an exception stands for.
-    gone: HashSet<WallClock>,
-    /// Days of which no instance happens.
-    gone_days: HashSet<WallClock>,
+    /// What does not happen, or happens as an exception says.
+    excluded: Vec<&'a When>,
     following: Vec<Following<'a>>,
 }
 
@@ -159,23 +218,9 @@ impl<'a> Recurring<'a> {
     fn new(series: &'a Series, main: &'a Entry, anchor: &'a When, session: &'a Clock) -> Self {
         let clock = clock_of(anchor, session);
         let by_day = anchor.is_date();
-        let mut this = Self {
-            main,
-            clock,
-            start: anchor.wall(clock),
-            by_day,
-            gone: HashSet::with_capacity(main.excluded.len() + series.entries.len()),
-            gone_days: HashSet::new(),
-            following: Vec::new(),
-        };
-        for when in main.excluded.iter().chain(series.entries.iter().filter_map(|entry| entry.recurrence_id.as_ref())) {
-            let wall = when.wall(clock);
-            match (by_day, when.is_date()) {
-                (true, _) => this.gone.insert(wall.midnight()),
-                (false, true) => this.gone_days.insert(wall),
-                (false, false) => this.gone.insert(wall),
-            };
-        }
+        let moved = series.entries.iter().filter_map(|entry| entry.recurrence_id.as_ref());
+        let excluded = main.excluded.iter().chain(moved).collect();
+        let mut this = Self { main, clock, start: anchor.wall(clock), by_day, excluded, following: Vec::new() };
         for (at, entry) in series.entries.iter().enumerate().filter(|(_, entry)| entry.and_following) {
             if let (Some(id), Some(anchor)) = (&entry.recurrence_id, entry.anchor()) {
                 let own = clock_of(anchor, session);
@@ -187,14 +232,18 @@ impl<'a> Recurring<'a> {
         this
     }
 
-    fn expand(&self, found: &mut Found, budget: &mut Budget) {
+    fn expand(&self, found: &mut Found, budget: &mut Budget, checks: &mut Budget) {
         let range = self.range(&found.window);
         let within = |wall: WallClock| range.0 <= wall && wall <= range.1;
         let mut starts: Vec<(WallClock, Option<Length>)> = Vec::new();
         if within(self.start) {
             starts.push((self.start, None));
         }
-        for (when, length) in &self.main.dates {
+        budget.spend_many(self.main.dates.len() / AT_ONCE);
+        for (when, length) in self.main.dates.iter().filter(|(when, _)| is_near(when, range)) {
+            if !budget.spend() {
+                break;
+            }
             let wall = when.wall(self.clock);
             let wall = if self.by_day { wall.midnight() } else { wall };
             if within(wall) {
@@ -202,21 +251,54 @@ impl<'a> Recurring<'a> {
             }
         }
         starts.extend(self.by_rules(&self.main.rules, range, budget).into_iter().map(|wall| (wall, None)));
-        if starts.is_empty() {
-            return;
-        }
-        let excluded: HashSet<WallClock> = self.by_rules(&self.main.exclusion_rules, range, budget).into_iter().collect();
         starts.sort_by_key(|(wall, length)| (*wall, length.is_none()));
         starts.dedup_by_key(|(wall, _)| *wall);
-        for (wall, length) in starts {
+        let (Some((first, _)), Some((last, _))) = (starts.first(), starts.last()) else { return };
+        let gone = self.gone((*first, *last), checks);
+        for (wall, length) in starts.into_iter().take_while(|(wall, _)| *wall < gone.known) {
             if found.instances.len() > found.most {
                 return;
             }
-            if self.gone.contains(&wall) || self.gone_days.contains(&wall.midnight()) || excluded.contains(&wall) {
-                continue;
+            if !gone.has(wall) {
+                self.add(wall, length, found);
             }
-            self.add(wall, length, found);
         }
+    }
+
+    /// What does not happen in a range of the wall clock, as far as there is work left to find it out.
+    fn gone(&self, range: (WallClock, WallClock), checks: &mut Budget) -> Gone {
+        let mut gone = Gone { times: Vec::new(), days: Vec::new(), known: WallClock(i64::MAX) };
+        checks.spend_many(self.excluded.len() / AT_ONCE);
+        let mut near: Vec<&When> = self.excluded.iter().copied().filter(|when| is_near(when, range)).collect();
+        near.sort_by_key(|when| written_at(when));
+        for when in near {
+            if !checks.spend() {
+                gone.known = written_at(when).plus(-APART);
+                break;
+            }
+            let wall = when.wall(self.clock);
+            match (self.by_day, when.is_date()) {
+                (true, _) => gone.times.push(wall.midnight()),
+                (false, true) => gone.days.push(wall),
+                (false, false) => gone.times.push(wall),
+            }
+        }
+        let rules = &self.main.exclusion_rules;
+        for rule in rules {
+            // Each has its share, so that all are known to some time.
+            let mut share = Budget::new(checks.left / rules.len());
+            let before = gone.times.len();
+            gone.times.extend(self.by_rules(std::slice::from_ref(rule), range, &mut share));
+            if share.capped {
+                let last = gone.times.get(before..).and_then(<[_]>::last).copied().unwrap_or(range.0);
+                gone.known = gone.known.min(last);
+                checks.capped = true;
+            }
+            checks.spend_many(share.spent().min(checks.left));
+        }
+        gone.times.sort_unstable();
+        gone.days.sort_unstable();
+        gone
     }
 
     fn add(&self, wall: WallClock, length: Option<Length>, found: &mut Found) {
@@ -232,7 +314,12 @@ impl<'a> Recurring<'a> {
 
     fn by_rules(&self, rules: &[String], range: (WallClock, WallClock), budget: &mut Budget) -> Vec<WallClock> {
         let mut starts = Vec::new();
-        for rule in rules.iter().filter_map(|text| Rule::read(text)) {
+        for text in rules {
+            // To read one is work too.
+            if !budget.spend_many(1 + text.len() / AT_ONCE) {
+                break;
+            }
+            let Some(rule) = Rule::read(text) else { continue };
             rule.starts(self.start, self.until(&rule), range, budget, &mut starts);
         }
         starts

@@ -2,12 +2,14 @@
 //! there; nothing here is an error, and the component keeps what it has. Spec: RFC 5545 3.6.1, 3.6.2, 3.6.6, 3.8.
 
 mod alarms;
+mod gathering;
 mod times;
 
 use super::zone::Zones;
 use crate::model::calendar::{Busy, Clock, Entry, ItemKind, Length, Series};
 use crate::model::component::Component;
 use crate::model::time::Timestamp;
+use gathering::Gathering;
 use times::Times;
 
 /// The items of a VCALENDAR (or one bare VEVENT or VTODO), each with its exceptions. `default` is the clock for zones that
@@ -15,21 +17,14 @@ use times::Times;
 /// the one with the highest SEQUENCE counts.
 pub fn series(component: &Component, default: &Clock) -> Vec<Series> {
     let mut zones = Zones::of(component, default);
-    let mut all: Vec<Series> = Vec::new();
+    let mut gathering = Gathering::default();
     let bare = std::iter::once(component).filter(|c| kind(c).is_some());
     for item in bare.chain(component.components.iter()) {
         let Some(kind) = kind(item) else { continue };
         let uid = item.text("UID").map(|uid| uid.trim().to_owned()).unwrap_or_default();
-        let entry = entry(item, kind, &mut zones);
-        let same = |series: &&mut Series| !uid.is_empty() && series.uid == uid && series.kind == kind;
-        match (all.iter_mut().find(same), entry.recurrence_id.is_some()) {
-            (Some(series), true) => add_exception(series, entry),
-            (Some(series), false) if series.main().is_none() => series.entries.insert(0, entry),
-            (Some(_), false) => add_main(&mut all, Series { kind, uid, entries: vec![entry] }),
-            (None, _) => all.push(Series { kind, uid, entries: vec![entry] }),
-        }
+        gathering.add(kind, uid, entry(item, kind, &mut zones));
     }
-    all
+    gathering.all
 }
 
 fn kind(component: &Component) -> Option<ItemKind> {
@@ -39,29 +34,6 @@ fn kind(component: &Component) -> Option<ItemKind> {
         Some(ItemKind::Task)
     } else {
         None
-    }
-}
-
-/// Another exception of the same instance replaces one of an older sequence.
-fn add_exception(series: &mut Series, entry: Entry) {
-    match series.entries.iter_mut().find(|old| old.recurrence_id == entry.recurrence_id) {
-        Some(old) if old.sequence <= entry.sequence => *old = entry,
-        Some(_) => {}
-        None => series.entries.push(entry),
-    }
-}
-
-fn add_main(all: &mut Vec<Series>, new: Series) {
-    let Some(start) = new.main().map(|main| main.start.clone()) else { return };
-    let twin = |old: &&mut Series| old.uid == new.uid && old.kind == new.kind && old.main().is_some_and(|main| main.start == start);
-    let sequence = new.main().map_or(0, |main| main.sequence);
-    match all.iter_mut().find(twin) {
-        Some(old) if old.main().is_some_and(|main| main.sequence > sequence) => {}
-        Some(old) => {
-            let exceptions = old.entries.drain(1..).collect::<Vec<_>>();
-            old.entries = new.entries.into_iter().chain(exceptions).collect();
-        }
-        None => all.push(new),
     }
 }
 

@@ -6,11 +6,13 @@
 mod definition;
 mod own;
 
+use super::recur::Budget;
 use crate::model::calendar::Clock;
 use crate::model::component::Component;
 use crate::model::time::Zone;
 pub use definition::definition;
 pub use own::own_clock;
+use std::collections::{HashMap, HashSet};
 
 /// The zone of a TZID, also where a producer put something before the name: `/mozilla.org/20050126_1/Europe/Berlin`.
 pub fn resolve(name: &str) -> Option<Zone> {
@@ -24,18 +26,30 @@ pub fn resolve(name: &str) -> Option<Zone> {
     std::iter::once(name).chain(prefixed).find_map(Zone::named)
 }
 
+/// Steps of work on all the definitions of one calendar.
+const STEPS: usize = 25_000;
+
 /// The clocks of the zones that the items of one calendar name.
 pub struct Zones<'a> {
-    definitions: Vec<(&'a str, &'a Component)>,
-    known: Vec<(String, Clock)>,
+    /// By name without regard to case. Of several that define one name, the first counts.
+    definitions: HashMap<String, &'a Component>,
+    known: HashMap<String, Clock>,
     default: &'a Clock,
+    budget: Budget,
+    warned: bool,
 }
 
 impl<'a> Zones<'a> {
     /// Those of a VCALENDAR; `default` is for what nobody knows.
     pub fn of(calendar: &'a Component, default: &'a Clock) -> Self {
-        let named = |zone: &'a Component| Some((zone.get("TZID")?.value.trim(), zone));
-        Self { definitions: calendar.inside("VTIMEZONE").filter_map(named).collect(), known: Vec::new(), default }
+        let mut definitions = HashMap::new();
+        for zone in calendar.inside("VTIMEZONE") {
+            if let Some(id) = zone.get("TZID") {
+                let name = crate::model::component::bare(&id.value).trim().trim_matches('"').to_ascii_lowercase();
+                definitions.entry(name).or_insert(zone);
+            }
+        }
+        Self { definitions, known: HashMap::new(), default, budget: Budget::new(STEPS), warned: false }
     }
 
     /// The clock for what names no zone.
@@ -43,48 +57,58 @@ impl<'a> Zones<'a> {
         self.default
     }
 
+    /// The steps of work that definitions have taken so far.
+    pub fn steps(&self) -> usize {
+        self.budget.spent()
+    }
+
     /// The clock of a TZID.
     pub fn clock(&mut self, name: &str) -> Clock {
-        if let Some((_, clock)) = self.known.iter().find(|(known, _)| known == name) {
+        if let Some(clock) = self.known.get(name) {
             return clock.clone();
         }
         let clock = self.find(name);
-        self.known.push((name.to_owned(), clock.clone()));
+        self.known.insert(name.to_owned(), clock.clone());
         clock
     }
 
-    fn find(&self, name: &str) -> Clock {
+    fn find(&mut self, name: &str) -> Clock {
         if let Some(zone) = resolve(name) {
             return Clock::Known(zone);
         }
-        let bare = |text: &str| crate::model::component::bare(text).trim().trim_matches('"').to_owned();
-        let definition = self.definitions.iter().find(|(id, _)| bare(id).eq_ignore_ascii_case(name.trim())).map(|(_, zone)| *zone);
-        let located = || definition?.text("X-LIC-LOCATION").as_deref().and_then(resolve).map(Clock::Known);
-        let own = || definition.and_then(own_clock).map(|own| Clock::Own(own.into()));
-        located().or_else(own).unwrap_or_else(|| {
+        let definition = self.definitions.get(&name.trim().to_ascii_lowercase()).copied();
+        if let Some(definition) = definition {
+            let located = definition.text("X-LIC-LOCATION").as_deref().and_then(resolve).map(Clock::Known);
+            let own = located.or_else(|| own_clock(definition, &mut self.budget).map(|own| Clock::Own(own.into())));
+            if let Some(clock) = own {
+                return clock;
+            }
+        }
+        // Once for a calendar: it may name thousands.
+        if !std::mem::replace(&mut self.warned, true) {
             tracing::warn!(zone = %name.chars().take(80).collect::<String>(), "a calendar item names a zone that is unknown");
-            self.default.clone()
-        })
+        }
+        self.default.clone()
     }
 }
 
 /// The names of the zones that the properties of a component and of those inside it name, each once.
 pub fn names(component: &Component) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(component, &mut found);
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
+    collect(component, &mut found, &mut known);
     found
 }
 
-fn collect(component: &Component, found: &mut Vec<String>) {
+fn collect<'a>(component: &'a Component, found: &mut Vec<String>, known: &mut HashSet<&'a str>) {
     for property in &component.properties {
         if let Some(name) = property.parameter("TZID")
-            && !found.iter().any(|known| known == name)
+            && known.insert(name)
         {
             found.push(name.to_owned());
         }
     }
     for inner in &component.components {
-        collect(inner, found);
+        collect(inner, found, known);
     }
 }
 
@@ -100,5 +124,23 @@ mod tests {
         assert_eq!(name("\"W. Europe Standard Time\""), Some("Europe/Berlin"));
         assert_eq!(name("NorthAmerica/Pacific"), Some("America/Los_Angeles"));
         assert_eq!((name("Customized Time Zone"), name(""), name("/")), (None, None, None));
+    }
+
+    #[test]
+    fn thousands_of_definitions_share_one_budget_and_the_first_of_a_name_counts() {
+        let zone = |name: &str, offset: &str, rule: &str| {
+            format!(
+                "BEGIN:VTIMEZONE\r\nTZID:{name}\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:{offset}\r\nTZOFFSETTO:{offset}\r\n\
+                 RRULE:{rule}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+            )
+        };
+        let mut text = zone("Twice", "+0300", "FREQ=YEARLY") + &zone("twice", "-0300", "FREQ=YEARLY");
+        (0..2_000).for_each(|n| text += &zone(&format!("Own {n}"), "+0100", "FREQ=SECONDLY"));
+        let calendar = &crate::format::ical::parse(text.as_bytes()).unwrap()[0];
+        let mut zones = Zones::of(calendar, &Clock::GMT);
+        assert_eq!(zones.clock("TWICE").shift_at(crate::model::time::Timestamp(0)), 10_800);
+        let clocks: Vec<Clock> = (0..2_000).map(|n| zones.clock(&format!("Own {n}"))).collect();
+        assert!(zones.steps() <= STEPS, "{}", zones.steps());
+        assert!(matches!(clocks[0], Clock::Own(_)) && clocks[1_999] == Clock::GMT);
     }
 }

@@ -1,8 +1,11 @@
 //! A series as it is stored: each clock once, and its number where it is used, since a zone that came with an item is
 //! hundreds of changes long and may be named by hundreds of dates.
 
-use super::{Clock, Entry, ItemKind, Series, When};
+use super::{Clock, Entry, ItemKind, OwnClock, Series, When};
+use crate::model::time::Zone;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A clock's place in the list.
 type Number = u16;
@@ -15,6 +18,13 @@ pub(super) struct Stored {
     uid: String,
     clocks: Vec<Clock>,
     entries: Vec<Entry<Number>>,
+}
+
+/// What tells the clocks of one series apart.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Known(Zone),
+    Own(*const OwnClock),
 }
 
 impl<C> When<C> {
@@ -57,13 +67,17 @@ impl<C> Entry<C> {
 
 impl From<Series> for Stored {
     fn from(series: Series) -> Self {
-        let mut clocks: Vec<Clock> = Vec::new();
+        let (mut clocks, mut numbers) = (Vec::new(), HashMap::new());
         let mut number = |clock: Clock| {
-            let at = clocks.iter().position(|known| *known == clock).unwrap_or_else(|| {
+            // The clocks of one item are shared by all that is on them.
+            let key = match &clock {
+                Clock::Known(zone) => Key::Known(*zone),
+                Clock::Own(own) => Key::Own(Arc::as_ptr(own)),
+            };
+            *numbers.entry(key).or_insert_with(|| {
                 clocks.push(clock);
-                clocks.len() - 1
-            });
-            Number::try_from(at).unwrap_or(Number::MAX)
+                Number::try_from(clocks.len() - 1).unwrap_or(Number::MAX)
+            })
         };
         let entries = series.entries.into_iter().map(|entry| entry.map(&mut number)).collect();
         Self { kind: series.kind, uid: series.uid, clocks, entries }

@@ -1,7 +1,5 @@
-//! Expansions against the definition of rules, day by day, and against what the crate calcard makes of the same items.
-//!
-//! calcard's own engine is a copy of an older state of the crate rrule, so that its agreement says little of rules by the
-//! month and year; the check by definition below shares nothing with either.
+//! Expansions against the definition of rules, day by day, and against what the crates rrule and calcard make of the same
+//! rules. calcard's engine is a copy of an older state of rrule; the check by definition shares nothing with either.
 
 use super::super::dates::{local, naive};
 use super::super::{parse, series};
@@ -42,9 +40,9 @@ fn by_definition(rule: &Rule, start: WallClock, till: WallClock) -> Vec<WallCloc
         (from_ce(date) - i64::from(back)).div_euclid(7)
     };
     let period = |date: NaiveDate| match rule.frequency {
-        rrule::Frequency::Yearly => i64::from(date.year()),
-        rrule::Frequency::Monthly => i64::from(date.year()) * 12 + i64::from(date.month0()),
-        rrule::Frequency::Weekly => week(date),
+        rule::Frequency::Yearly => i64::from(date.year()),
+        rule::Frequency::Monthly => i64::from(date.year()) * 12 + i64::from(date.month0()),
+        rule::Frequency::Weekly => week(date),
         _ => from_ce(date),
     };
     let mut days: Vec<(i64, WallClock)> = Vec::new();
@@ -72,8 +70,8 @@ fn meets(rule: &Rule, date: NaiveDate, first: NaiveDate) -> bool {
     };
     let year = if date.leap_year() { 366 } else { 365 };
     let no_day = rule.month_days.is_empty() && rule.year_days.is_empty() && rule.weekdays.is_empty();
-    let yearly = rule.frequency == rrule::Frequency::Yearly;
-    let monthly = rule.frequency == rrule::Frequency::Monthly;
+    let yearly = rule.frequency == rule::Frequency::Yearly;
+    let monthly = rule.frequency == rule::Frequency::Monthly;
     let in_month = monthly || yearly && !rule.months.is_empty();
     let nth = |(n, day): &(i16, chrono::Weekday)| {
         let (ordinal, length) = if in_month { (i64::from(date.day()), length(date)) } else { (i64::from(date.ordinal()), year) };
@@ -87,7 +85,7 @@ fn meets(rule: &Rule, date: NaiveDate, first: NaiveDate) -> bool {
         && (rule.year_days.is_empty() || among(&rule.year_days, date.ordinal(), year))
         && (rule.weekdays.is_empty() || rule.weekdays.iter().any(nth))
         && (!no_day || !(monthly || yearly) || date.day() == first.day())
-        && (!no_day || rule.frequency != rrule::Frequency::Weekly || date.weekday() == first.weekday())
+        && (!no_day || rule.frequency != rule::Frequency::Weekly || date.weekday() == first.weekday())
 }
 
 fn rule_text() -> impl Strategy<Value = String> {
@@ -243,6 +241,145 @@ fn hostile_series_are_capped() {
     assert!(expand(&many, at("20250101")..at("20350101"), &Clock::GMT, Caps::default()).capped);
     let never = item("DTSTART:20250101T000000Z\r\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30");
     assert_eq!(shown(&never, "20240101", "90000101"), ["20250101T000000Z"]);
+}
+
+/// The steps that an item takes in a window, and whether it was capped.
+fn work(lines: &str, from: &str, till: &str) -> (usize, bool) {
+    let found = expand(&item(lines), at(from)..at(till), &Clock::GMT, Caps::default());
+    (found.steps, found.capped)
+}
+
+#[test]
+fn rules_that_never_match_end_after_one_round_of_the_calendar() {
+    for rule in [
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=YEARLY;BYMONTH=4;BYMONTHDAY=31;BYHOUR=0,1,2,3;BYMINUTE=0,1,2;BYSETPOS=7",
+        "FREQ=YEARLY;BYWEEKNO=20;BYMONTH=1",
+        "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
+        "FREQ=MONTHLY;BYMONTHDAY=30;BYMONTH=2",
+        "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2",
+        "FREQ=YEARLY;INTERVAL=1000;BYYEARDAY=366;BYMONTHDAY=1",
+    ] {
+        let (steps, capped) = work(&format!("DTSTART:19700101T000000Z\r\nRRULE:{rule};COUNT=5"), "20250101", "99990101");
+        assert!(steps < 21_000 && !capped, "{rule}: {steps}");
+    }
+}
+
+#[test]
+fn work_is_counted_and_never_more_than_its_budget() {
+    let numbers = |from: usize, till: usize| (from..till).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let times = format!("BYHOUR={};BYMINUTE={};BYSECOND={}", numbers(0, 24), numbers(0, 60), numbers(0, 60));
+    let places = numbers(1, 367);
+    for rule in [
+        format!("FREQ=YEARLY;{times}"),
+        format!("FREQ=YEARLY;{times};BYSETPOS=-1;BYDAY=MO,TU,WE,TH,FR,SA,SU;COUNT=1000000000"),
+        format!("FREQ=DAILY;{times};BYSETPOS={places}"),
+        format!("FREQ=MONTHLY;{times};BYDAY=-5MO,5MO;BYSETPOS=-366"),
+        format!("FREQ=HOURLY;{times};BYSETPOS=-1;COUNT=1000000000"),
+        "FREQ=SECONDLY;BYSECOND=59;BYMINUTE=59;BYHOUR=23;BYMONTHDAY=31;BYMONTH=12;COUNT=1000000000".to_owned(),
+        "FREQ=MINUTELY;INTERVAL=7;BYSETPOS=2".to_owned(),
+    ] {
+        let lines = format!("DTSTART:19700101T000000Z\r\nDTEND:19990101T000000Z\r\nRRULE:{rule}\r\nEXRULE:{rule}");
+        let (steps, _) = work(&lines, "00010101", "99990101");
+        assert!(steps <= 2 * STEPS, "{rule}: {steps}");
+    }
+    let rules = "RRULE:FREQ=YEARLY;BYDAY=1MO\r\nEXRULE:FREQ=MONTHLY;BYDAY=-1MO\r\n".repeat(9_000);
+    let (steps, capped) = work(&format!("DTSTART:19700101T000000Z\r\n{}", rules.trim_end()), "20250101", "20260101");
+    assert!(steps <= 2 * STEPS && capped, "{steps}");
+}
+
+#[test]
+fn a_hundred_thousand_exclusions_cost_only_those_in_the_window() {
+    let days: Vec<String> = (0..100_000).map(|n| super::super::dates::date(WallClock(n * 86_400))).collect();
+    let one_in_two: Vec<&str> = days.iter().step_by(2).map(String::as_str).collect();
+    let series = |list: &[&str]| {
+        let mut series = item("DTSTART;VALUE=DATE:19700101\r\nRRULE:FREQ=DAILY");
+        series.entries[0].excluded = list.iter().rev().map(|day| When::Date(wall(day))).collect();
+        series
+    };
+    let all = series(&days.iter().map(String::as_str).collect::<Vec<_>>());
+    let some = series(&one_in_two);
+    let found = |series: &Series, from: &str, till: &str| expand(series, at(from)..at(till), &Clock::GMT, Caps::default());
+    let month = found(&all, "20250101", "20250201");
+    assert_eq!((month.instances.len(), month.capped), (0, false));
+    assert!(month.steps < 1_000, "{}", month.steps);
+    let month = found(&some, "20250101", "20250201");
+    assert_eq!((month.instances.len(), month.capped), (16, false));
+    // All of time at once is too much: what is told is right, and it is told that there is more.
+    let ever = found(&some, "19700101", "99990101");
+    assert!(ever.capped && ever.steps <= 2 * STEPS && ever.instances.len() == 3_500);
+    assert!(ever.instances.iter().all(|one| one.start.0 / 86_400 % 2 == 1));
+}
+
+#[test]
+fn an_exclusion_that_nobody_had_time_to_look_at_leaves_its_start_out() {
+    let mut series = item("DTSTART:20250101T000000Z\r\nRRULE:FREQ=DAILY;COUNT=300");
+    series.entries[0].excluded = (0..300).map(|day| When::Instant(at("20250101").plus(day * 86_400))).collect();
+    for steps in [0, 1, 10, 100, 299, 1_000] {
+        let found = expand(&series, at("20240101")..at("20300101"), &Clock::GMT, Caps { steps, instances: 1_000 });
+        assert_eq!((found.instances.len(), found.capped), (0, steps <= 300), "{steps}");
+    }
+    series.entries[0].excluded.clear();
+    series.entries[0].exclusion_rules = vec!["FREQ=DAILY".to_owned(); 3];
+    for steps in [0, 10, 100, 1_000] {
+        let found = expand(&series, at("20240101")..at("20300101"), &Clock::GMT, Caps { steps, instances: 1_000 });
+        assert!(found.instances.is_empty(), "{steps}");
+    }
+}
+
+#[test]
+fn places_from_the_end_of_a_month_may_be_the_fifth() {
+    assert_eq!(
+        starts("FREQ=MONTHLY;BYDAY=-5MO", "20250101T090000", "20250101", "20250801"),
+        ["20250303T090000", "20250602T090000"],
+        "the fifth last Monday, where there are five"
+    );
+    assert_eq!(starts("FREQ=MONTHLY;BYDAY=5FR;COUNT=2", "20250131T090000", "20250101", "20260101"), ["20250131T090000", "20250530T090000"]);
+    assert_eq!(starts("FREQ=YEARLY;BYDAY=-53WE", "20250101T000000", "20250101", "20260101"), ["20250101T000000"]);
+    assert_eq!(starts("FREQ=YEARLY;INTERVAL=70000", "20250101T000000", "20250101", "20260101"), ["20250101T000000"]);
+}
+
+/// What the crate rrule makes of a rule; None where it refuses it.
+fn by_crate(rule: &str, start: &str, most: u16) -> Option<Vec<i64>> {
+    let set: rrule::RRuleSet = format!("DTSTART:{start}Z\nRRULE:{rule}").parse().ok()?;
+    Some(set.all(most).dates.iter().map(chrono::DateTime::timestamp).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn another_engine_agrees(text in rule_text(), week in proptest::option::of(-5i16..=53), year_day in proptest::option::of(-366i16..=366),
+        hours in proptest::option::of(proptest::collection::btree_set(0u8..24, 1..4)), day in 0i64..1_000, count in 1usize..40) {
+        let mut text = text;
+        let yearly = text.starts_with("FREQ=YEARLY");
+        // Where the standard leaves open what is meant, so does this.
+        if let Some(week) = week.filter(|n| yearly && *n != 0 && *n != -5 && !text.contains("BYDAY") && !text.contains("BYMONTH")) {
+            // The crate takes all days of the week where no weekday is named.
+            text += &format!(";BYWEEKNO={week};BYDAY=TU,SU");
+        } else if let Some(day) = year_day.filter(|n| yearly && *n != 0 && !text.contains("BYDAY") && !text.contains("BYMONTH")) {
+            text += &format!(";BYYEARDAY={day}");
+        }
+        if let Some(hours) = hours {
+            text += &format!(";BYHOUR={}", hours.iter().map(u8::to_string).collect::<Vec<_>>().join(","));
+        }
+        // The crate takes only what both give where a weekday stands with a place and another without.
+        let mixed = text.split(';').filter_map(|part| part.strip_prefix("BYDAY=")).any(|days| {
+            let places = days.split(',').filter(|day| day.len() > 2).count();
+            places > 0 && places < days.split(',').count()
+        });
+        // Its first week begins with DTSTART where places are asked for.
+        let first_week = text.contains("WEEKLY") && text.contains("BYSETPOS");
+        prop_assume!(!mixed && !first_week);
+        let start = local(wall("20230101T093000").plus(day * 86_400));
+        let Some(theirs) = by_crate(&text, &start, count as u16) else { return Ok(()) };
+        let mut own = Vec::new();
+        let range = (wall(&start), wall("22000101"));
+        Rule::read(&text).unwrap().starts(wall(&start), None, range, &mut Budget::new(100_000), &mut own);
+        let own: Vec<i64> = own.iter().map(|at| at.0).take(count).collect();
+        let theirs: Vec<i64> = theirs.into_iter().filter(|at| *at <= range.1.0).collect();
+        prop_assert_eq!(own.iter().map(|at| local(WallClock(*at))).collect::<Vec<_>>(), theirs.iter().map(|at| local(WallClock(*at))).collect::<Vec<_>>(), "{} from {}", text, start);
+    }
 }
 
 /// What calcard makes of an item: the starts, where it could expand it.

@@ -14,16 +14,16 @@ pub(super) struct Times<'a, 'z> {
 }
 
 impl Times<'_, '_> {
-    /// One date or time of a property. The form of the text decides what it is: a day has no zone, whatever TZID it has.
+    /// One date or time of a property.
     pub(super) fn read(&mut self, property: &Property, text: &str) -> Option<When> {
-        Some(match written(text)? {
-            Written::Date(day) => When::Date(day),
-            Written::Utc(at) => When::Instant(Timestamp(at)),
-            Written::Local(wall) => match property.parameter("TZID").filter(|name| !name.trim().is_empty()) {
-                Some(name) => When::Zoned(wall, self.zones.clock(name)),
-                None => When::Floating(wall),
-            },
-        })
+        let clock = self.clock(property);
+        read(text, clock.as_ref())
+    }
+
+    /// The clock that a property names.
+    fn clock(&mut self, property: &Property) -> Option<Clock> {
+        let name = property.parameter("TZID").filter(|name| !name.trim().is_empty())?;
+        Some(self.zones.clock(name))
     }
 
     pub(super) fn when(&mut self, property: &Property) -> Option<When> {
@@ -40,7 +40,8 @@ impl Times<'_, '_> {
         let item = self.item;
         let mut all = Vec::new();
         for property in item.all(name) {
-            all.extend(property.value.split([',', ';']).filter_map(|text| self.read(property, text)));
+            let clock = self.clock(property);
+            all.extend(property.value.split([',', ';']).filter_map(|text| read(text, clock.as_ref())));
         }
         all
     }
@@ -50,12 +51,13 @@ impl Times<'_, '_> {
         let item = self.item;
         let mut all = Vec::new();
         for property in item.all("RDATE") {
+            let clock = self.clock(property);
             for text in property.value.split([',', ';']) {
                 let (start, end) = text.split_once('/').map_or((text, None), |(start, end)| (start, Some(end)));
-                let Some(start) = self.read(property, start) else { continue };
+                let Some(start) = read(start, clock.as_ref()) else { continue };
                 let length = end.and_then(|end| match duration(end) {
                     Some(length) => Some(length).filter(|length| length.seconds() >= 0),
-                    None => self.read(property, end).map(|end| self.between(&start, &end)),
+                    None => read(end, clock.as_ref()).map(|end| self.between(&start, &end)),
                 });
                 all.push((start, length));
             }
@@ -106,4 +108,16 @@ impl Times<'_, '_> {
         };
         (start, length, None)
     }
+}
+
+/// The form of a text decides what it is: a day has no zone, whatever its property names.
+fn read(text: &str, clock: Option<&Clock>) -> Option<When> {
+    Some(match written(text)? {
+        Written::Date(day) => When::Date(day),
+        Written::Utc(at) => When::Instant(Timestamp(at)),
+        Written::Local(wall) => match clock {
+            Some(clock) => When::Zoned(wall, clock.clone()),
+            None => When::Floating(wall),
+        },
+    })
 }

@@ -177,6 +177,7 @@ fn runs(changes: &[Change]) -> Vec<Run> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::recur::Budget;
     use super::super::own_clock;
     use super::*;
     use crate::model::calendar::Clock;
@@ -202,7 +203,7 @@ mod tests {
             "America/Santiago",
         ] {
             let zone = Zone::named(name).unwrap();
-            let own = Clock::Own(own_clock(&definition(&zone, range.clone())).unwrap().into());
+            let own = Clock::Own(own_clock(&definition(&zone, range.clone()), &mut Budget::new(25_000)).unwrap().into());
             let mut hour = range.start;
             while hour < range.end {
                 assert_eq!(own.shift_at(hour), zone.shift_at(hour), "{name} {hour}");
@@ -217,7 +218,7 @@ mod tests {
             let zone = Zone::named(name).unwrap();
             let made = definition(&zone, at("20250601")..at("20250701"));
             assert_eq!(made.components.len(), 2, "{made:?}");
-            let own = Clock::Own(own_clock(&made).unwrap().into());
+            let own = Clock::Own(own_clock(&made, &mut Budget::new(25_000)).unwrap().into());
             for day in 0..7_000 {
                 let noon = at("20250601T120000").plus(day * DAY);
                 assert_eq!(own.shift_at(noon), zone.shift_at(noon), "{name} {noon}");
