@@ -13,6 +13,7 @@ mod calendar;
 #[path = "../support/certificate.rs"]
 mod certificate;
 mod client;
+mod crowd;
 mod folders;
 mod growth;
 #[path = "../support/hostile.rs"]
@@ -22,6 +23,7 @@ mod mail;
 mod process;
 mod server;
 mod sessions;
+mod signals;
 
 use std::path::PathBuf;
 
@@ -39,6 +41,10 @@ const ALL: &[Benchmark] = &[
     ("idle", sessions::idle),
     ("calendar", calendar::calendar),
     ("badinput", bad_input::bad_input),
+    ("calls", signals::calls),
+    ("messages", signals::messages),
+    ("presence", signals::presence),
+    ("bindings", signals::bindings),
     ("growth", growth::growth),
 ];
 
