@@ -115,7 +115,7 @@ pub fn when(entry: &Component, times: &mut Times) -> Vec<String> {
         return due.map(|due| format!("due {}{}", moment(&due), zone_of(entry, "DUE", &due))).into_iter().collect();
     };
     let end = times.end(entry, Some(&start));
-    let mut out = vec![span(&start, end.as_ref()) + &zone_of(entry, "DTSTART", &start)];
+    let mut out = vec![span(&start, end.as_ref()) + zone_of(entry, "DTSTART", &start).as_str()];
     if recurs(entry) {
         out.push(recurrence_words(entry));
     }

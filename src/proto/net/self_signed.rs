@@ -75,7 +75,7 @@ fn make(names: &[String], today: NaiveDate) -> Result<(String, String), rcgen::E
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = parameters.self_signed(&key)?;
-    Ok((note(names, end) + &certificate.pem(), key.serialize_pem()))
+    Ok((note(names, end) + certificate.pem().as_str(), key.serialize_pem()))
 }
 
 /// Writes a file whole or not at all.
