@@ -13,3 +13,4 @@ mod log;
 mod moving;
 mod shown;
 mod slots;
+pub mod stages;

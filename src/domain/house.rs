@@ -1,6 +1,7 @@
 //! `House`: what every session and front end of one server shares. Made once by the app floor.
 
 use super::auth::nonce::Nonces;
+use super::call::stages::{CallRules, NoRules};
 use super::iq::PendingRequests;
 use super::journal::Journal;
 use super::presence::Presences;
@@ -57,6 +58,8 @@ pub struct House {
     pub signals: Bindings,
     /// What the accounts are doing, as their clients say.
     pub presences: Presences,
+    /// Who knows what callees want done with calls.
+    pub call_rules: Arc<dyn CallRules>,
     /// The tasks that run.
     pub tasks: Tasks,
     /// Rooms where several write to each other.
@@ -89,6 +92,7 @@ impl House {
             sessions: Sessions::default(),
             signals: Bindings::default(),
             presences: Presences::default(),
+            call_rules: Arc::new(NoRules),
             tasks: Tasks::default(),
             rooms: Rooms::default(),
             journal: Journal::default(),

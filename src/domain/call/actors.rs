@@ -4,11 +4,16 @@
 //! pace per session) and by its machine; a leg whose client does not listen ends as if the session had.
 //! Spec: XIMSS, "Signaling".
 
+mod leg;
+
+pub use leg::{Ask, CallLeg, JoinWith, Place, SessionEnded, Where};
+
 use super::fork::{Device, Invitation};
 use super::hub::{Caller as Maker, Effect, Hub};
-use super::leg::{Command, Leg, Said, State};
+use super::leg::Leg;
 use super::log::CallLog;
 use super::shown::Shown;
+use super::stages::{Point, Question, Verdict};
 use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::sessions;
@@ -21,46 +26,13 @@ use crate::model::signal::{Sdp, Signal, SignalFailure};
 use crate::model::time::Timestamp;
 use crate::store::accounts;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use leg::{BelongsTo, FromCall};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A client asks something of its leg.
-#[derive(Message)]
-#[rtype(result = "Outcome<()>")]
-pub struct Ask(pub Command);
-
-/// The other end of a leg is to be joined with the other end of another leg.
-#[derive(Message)]
-#[rtype(result = "Outcome<()>")]
-pub struct JoinWith(pub Place);
-
-/// Where a leg is.
-#[derive(Message)]
-#[rtype(result = "Option<Place>")]
-pub struct Where;
-
-/// A leg's place in its call.
-#[derive(Clone)]
-pub struct Place {
-    call: Addr<Call>,
-    leg: LegId,
-}
-
-/// The session of a leg has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SessionEnded;
-
-/// A call speaks to one of its legs.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct FromCall(CallSignal);
-
-/// A leg belongs to another call from now on.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct BelongsTo(Place);
+/// How long a callee's rules may take.
+const DECIDING: Duration = Duration::from_secs(5);
 
 /// A leg speaks to its call.
 #[derive(Message)]
@@ -71,6 +43,11 @@ struct FromLeg(LegId, CallSignal);
 #[derive(Message)]
 #[rtype(result = "()")]
 struct LookedUp(CallTarget, SignalFailure);
+
+/// What a callee's rules have answered.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Decided(Point, Verdict);
 
 /// An end of this call wants the other one joined with an end of another call.
 #[derive(Message)]
@@ -100,123 +77,6 @@ struct Given {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Adopted(Result<Given, SignalFailure>);
-
-/// One client's leg.
-pub struct CallLeg {
-    machine: Leg,
-    name: LegName,
-    place: Place,
-    inbox: Inbox,
-    shown: Shown,
-    timer: Option<(SpawnHandle, Instant)>,
-}
-
-impl CallLeg {
-    fn run(&mut self, ctx: &mut Context<Self>) {
-        self.shown.follow(self.machine.state());
-        let mut gone = false;
-        for said in self.machine.said() {
-            match said {
-                Said::Client(event) => gone |= self.inbox.push(Signal::Call(self.name.clone(), event)).is_err(),
-                Said::Call(signal) => tell(&self.place.call, FromLeg(self.place.leg, signal)),
-            }
-        }
-        if gone && self.machine.state() != State::Dead {
-            return self.end(ctx);
-        }
-        self.watch_time(ctx);
-    }
-
-    /// Nobody listens any more.
-    fn end(&mut self, ctx: &mut Context<Self>) {
-        self.machine.session_ended();
-        for said in self.machine.said() {
-            if let Said::Call(signal) = said {
-                tell(&self.place.call, FromLeg(self.place.leg, signal));
-            }
-        }
-        ctx.stop();
-    }
-
-    fn watch_time(&mut self, ctx: &mut Context<Self>) {
-        let Some(deadline) = self.machine.deadline() else { return };
-        if self.timer.is_some_and(|(_, at)| at <= deadline) {
-            return;
-        }
-        let timer = ctx.run_later(deadline.saturating_duration_since(Instant::now()), |leg, ctx| {
-            leg.timer = None;
-            if leg.machine.tick(Instant::now()) { leg.end(ctx) } else { leg.run(ctx) }
-        });
-        if let Some((old, _)) = self.timer.replace((timer, deadline)) {
-            ctx.cancel_future(old);
-        }
-    }
-}
-
-impl Actor for CallLeg {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // An incoming call: what the client does with it is to find its leg.
-        if self.place.leg != LegId::CALLER && self.inbox.push_call(self.name.clone(), ctx.address()).is_err() {
-            self.end(ctx);
-        }
-    }
-}
-
-impl Handler<Ask> for CallLeg {
-    type Result = Outcome<()>;
-    fn handle(&mut self, Ask(command): Ask, ctx: &mut Self::Context) -> Self::Result {
-        let ends = command == Command::Kill;
-        self.machine.command(command, Instant::now())?;
-        self.run(ctx);
-        if ends {
-            ctx.stop();
-        }
-        Ok(())
-    }
-}
-
-impl Handler<Where> for CallLeg {
-    type Result = Option<Place>;
-    fn handle(&mut self, _: Where, _: &mut Self::Context) -> Self::Result {
-        (self.machine.state() == State::Connected).then(|| self.place.clone())
-    }
-}
-
-impl Handler<JoinWith> for CallLeg {
-    type Result = Outcome<()>;
-    fn handle(&mut self, JoinWith(other): JoinWith, ctx: &mut Self::Context) -> Self::Result {
-        let exchange = self.machine.begin_operation()?;
-        tell(&self.place.call, Join { leaving: self.place.leg, exchange, other });
-        self.run(ctx);
-        Ok(())
-    }
-}
-
-impl Handler<FromCall> for CallLeg {
-    type Result = ();
-    fn handle(&mut self, FromCall(signal): FromCall, ctx: &mut Self::Context) {
-        self.machine.hear(signal, Instant::now());
-        self.run(ctx);
-    }
-}
-
-impl Handler<BelongsTo> for CallLeg {
-    type Result = ();
-    fn handle(&mut self, BelongsTo(place): BelongsTo, ctx: &mut Self::Context) {
-        self.machine.belongs_to(place.leg);
-        self.place = place;
-        self.run(ctx);
-    }
-}
-
-impl Handler<SessionEnded> for CallLeg {
-    type Result = ();
-    fn handle(&mut self, _: SessionEnded, ctx: &mut Self::Context) {
-        self.end(ctx);
-    }
-}
 
 /// A call.
 pub struct Call {
@@ -265,7 +125,7 @@ impl Call {
         let mut made = None;
         Self::create(|ctx| {
             let place = Place { call: ctx.address(), leg: LegId::CALLER };
-            let leg = CallLeg { machine, name, place, inbox, shown, timer: None }.start();
+            let leg = CallLeg::new(machine, name, place, inbox, shown).start();
             made = Some(leg.clone());
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
@@ -341,8 +201,7 @@ impl Call {
                 }
             }
             Effect::Ring(target) => self.look_up(target, ctx),
-            // The callee's rules would be asked here; without any, nobody else is rung.
-            Effect::Consult(failure) => self.hub.decided(failure, Vec::new(), Instant::now()),
+            Effect::Consult(question) => self.consult(*question, ctx),
             // A session that is gone does not hear it.
             Effect::Report(text) => drop(self.maker.push(Signal::CallReport(text))),
             Effect::Join(sdp) => match self.other.take() {
@@ -359,6 +218,19 @@ impl Call {
                 tell(&by, Adopted(given));
             }
         }
+    }
+
+    /// Asks the callee's rules, who have only so long.
+    fn consult(&mut self, question: Question, ctx: &mut Context<Self>) {
+        let Some(decision) = self.house.call_rules.decide(&question) else {
+            return self.hub.decided(&question.point, Verdict::none(), Instant::now());
+        };
+        let call = ctx.address();
+        let work = async move {
+            let verdict = tokio::time::timeout(DECIDING, decision).await.unwrap_or_else(|_| Verdict::none());
+            tell(&call, Decided(question.point, verdict));
+        };
+        ctx.spawn(work.into_actor(self));
     }
 
     /// Finds the devices of a target: at once where there are any, else the store is asked whether there is somebody.
@@ -396,7 +268,7 @@ impl Call {
 
     fn rung(&mut self, target: CallTarget, bindings: Vec<Arc<Binding>>, ctx: &mut Context<Self>) {
         let devices = bindings.iter().filter_map(|binding| self.device(binding, ctx.address()).ok()).collect();
-        self.hub.rung(&target, devices);
+        self.hub.rung(&target, devices, Instant::now());
     }
 
     fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
@@ -404,7 +276,7 @@ impl Call {
         let machine = Leg::callee(leg, tag.clone(), Instant::now());
         let (name, inbox) = (binding.inbox.next_call(), binding.inbox.clone());
         let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
-        let actor = CallLeg { machine, name, place: Place { call, leg }, inbox, shown, timer: None }.start();
+        let actor = CallLeg::new(machine, name, Place { call, leg }, inbox, shown).start();
         self.legs.insert(leg, actor);
         self.log.rung(&binding.caller.address);
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
@@ -436,6 +308,14 @@ impl Handler<LookedUp> for Call {
     type Result = ();
     fn handle(&mut self, LookedUp(target, failure): LookedUp, ctx: &mut Self::Context) {
         self.hub.not_rung(&target, failure);
+        self.run(ctx);
+    }
+}
+
+impl Handler<Decided> for Call {
+    type Result = ();
+    fn handle(&mut self, Decided(point, verdict): Decided, ctx: &mut Self::Context) {
+        self.hub.decided(&point, verdict, Instant::now());
         self.run(ctx);
     }
 }

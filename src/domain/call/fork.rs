@@ -2,10 +2,13 @@
 //!
 //! Any device that takes the call wins, and the others are told that it was taken elsewhere; a refusal of the 6xx kind
 //! ends all; when all have refused, the best refusal is given to the caller. A device may name others to be rung. Time
-//! ends what nobody answers.
+//! ends what nobody answers. Before a callee is rung, and at the stages that its rules name then, the rules may turn the
+//! call elsewhere (`stages`).
 //! Spec: XIMSS, "Signaling" (callReject, callRedirect); RFC 3261 16.7 (choice of a response), 16.8 (Timer C).
 
+use super::stages::{Decision, Point, Stage, Verdict};
 use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, LegId, Tag};
+use crate::model::names::AccountAddress;
 use crate::model::signal::{Sdp, SignalFailure};
 use std::time::{Duration, Instant};
 
@@ -13,9 +16,11 @@ use std::time::{Duration, Instant};
 const RINGING: Duration = Duration::from_secs(180);
 /// How long setting up a call may take.
 const SET_UP: Duration = Duration::from_secs(300);
+/// How long rules have that are asked when the time of the call is over.
+const DECIDING: Duration = Duration::from_secs(10);
 /// How often a call may be passed on.
 const MOST_HOPS: usize = 5;
-/// The most devices that one call rings.
+/// The most devices that one call rings, and the most targets it looks them up for.
 const MOST_BRANCHES: usize = 64;
 /// What a device is told when another has taken the call.
 pub const TAKEN_ELSEWHERE: &str = "Call completed elsewhere";
@@ -58,7 +63,9 @@ pub enum Wish {
     Tell(LegId, CallSignal),
     /// Somebody is to be rung: the devices come by [`Fork::rung`], or none by [`Fork::not_rung`].
     Ring(CallTarget),
-    /// Nobody takes the call. Whoever asks the callee's rules may still ring others.
+    /// A callee's rules are asked, and answer by [`Fork::decided`]; with why the call fails, at its end.
+    Consult(Point, Option<SignalFailure>),
+    /// Nobody takes the call.
     Exhausted(SignalFailure),
 }
 
@@ -66,6 +73,7 @@ pub enum Wish {
 struct Branch {
     device: Device,
     hops: usize,
+    callee: Option<AccountAddress>,
     /// The last description that it sent before it answered.
     early: Option<Sdp>,
 }
@@ -76,48 +84,78 @@ struct Asked {
     hops: usize,
 }
 
+/// An account that is rung, with rules that may be asked.
+#[derive(Debug)]
+struct Callee {
+    account: AccountAddress,
+    hops: usize,
+    /// When its first device was rung.
+    rang: Option<Instant>,
+    /// The stages at which its rules are still to be asked.
+    stages: Vec<Stage>,
+}
+
+/// Whose rules are asked before a target is rung.
+fn callee_of(target: &CallTarget) -> Option<&AccountAddress> {
+    match target {
+        CallTarget::Account(account) | CallTarget::Device(account, _) => Some(account),
+        CallTarget::Application(_) | CallTarget::Foreign(_) => None,
+    }
+}
+
 /// The fork.
 #[derive(Debug)]
 pub struct Fork {
     invitation: Invitation,
+    /// Rules are asked.
+    ruled: bool,
+    callees: Vec<Callee>,
+    /// Questions to rules that have not been answered.
+    consulted: Vec<Point>,
+    /// Targets that wait for the word of their callee's rules.
+    held: Vec<Asked>,
     branches: Vec<Branch>,
     /// Targets whose devices are being looked up.
     asked: Vec<Asked>,
     /// All targets there ever were: one that comes again is a loop.
     tried: Vec<CallTarget>,
     refusals: Vec<SignalFailure>,
-    /// How long all of it may take.
-    most: Duration,
-    began: Instant,
+    /// When all of it must be over.
+    until: Instant,
     alive: Instant,
     over: bool,
     wishes: Vec<Wish>,
 }
 
 impl Fork {
-    /// A fork that rings somebody.
+    /// A fork that rings somebody, by the callee's rules.
     pub fn new(invitation: Invitation, target: CallTarget, now: Instant) -> Self {
+        Self::begin(invitation, target, true, SET_UP, now)
+    }
+
+    /// A fork that rings an account's own devices for its own sake and for so long at most: no rules are asked.
+    pub fn to_own_devices(invitation: Invitation, target: CallTarget, most: Duration, now: Instant) -> Self {
+        Self::begin(invitation, target, false, most, now)
+    }
+
+    fn begin(invitation: Invitation, target: CallTarget, ruled: bool, most: Duration, now: Instant) -> Self {
         let mut fork = Self {
             invitation,
+            ruled,
+            callees: Vec::new(),
+            consulted: Vec::new(),
+            held: Vec::new(),
             branches: Vec::new(),
             asked: Vec::new(),
             tried: Vec::new(),
             refusals: Vec::new(),
-            most: SET_UP,
-            began: now,
+            until: now + most,
             alive: now,
             over: false,
             wishes: Vec::new(),
         };
         fork.ring(target, 0);
         fork
-    }
-
-    /// The same fork, which gives up after so long.
-    #[must_use]
-    pub fn within(mut self, most: Duration) -> Self {
-        self.most = most;
-        self
     }
 
     /// Takes what it wants.
@@ -132,7 +170,18 @@ impl Fork {
 
     /// When it wants to be told the time.
     pub fn deadline(&self) -> Instant {
-        (self.alive + RINGING).min(self.began + self.most)
+        let last = if self.branches.is_empty() { self.until } else { self.until.min(self.alive + RINGING) };
+        self.due().map_or(last, |(at, _)| at.min(last))
+    }
+
+    /// The next stage that comes by itself.
+    fn due(&self) -> Option<(Instant, Point)> {
+        let rings = |callee: &&Callee| self.branches.iter().any(|branch| branch.callee.as_ref() == Some(&callee.account));
+        let stages = self.callees.iter().filter(rings).flat_map(|callee| {
+            let at = |stage: Stage| Some((callee.rang? + stage.due()?, Point { callee: callee.account.clone(), stage }));
+            callee.stages.iter().filter_map(move |stage| at(*stage))
+        });
+        stages.min_by_key(|(at, point)| (*at, point.stage.number()))
     }
 
     /// The device of a tag.
@@ -146,27 +195,94 @@ impl Fork {
     }
 
     fn ring(&mut self, target: CallTarget, hops: usize) {
-        if hops > MOST_HOPS || self.tried.contains(&target) {
+        if hops > MOST_HOPS || self.tried.len() >= MOST_BRANCHES || self.tried.contains(&target) {
             return self.refusals.push(SignalFailure::new(482, "the call goes in circles"));
         }
         self.tried.push(target.clone());
+        let Some(account) = callee_of(&target).filter(|_| self.ruled).cloned() else { return self.look_up(target, hops) };
+        let point = Point { callee: account, stage: Stage::Incoming };
+        if !self.callees.iter().any(|callee| callee.account == point.callee) {
+            self.callees.push(Callee { account: point.callee.clone(), hops, rang: None, stages: Vec::new() });
+            self.consult(point.clone(), None);
+        }
+        if self.consulted.contains(&point) { self.held.push(Asked { target, hops }) } else { self.look_up(target, hops) }
+    }
+
+    fn look_up(&mut self, target: CallTarget, hops: usize) {
         self.asked.push(Asked { target: target.clone(), hops });
         self.wishes.push(Wish::Ring(target));
     }
 
-    /// More are rung, after all others have refused.
-    pub fn ring_more(&mut self, targets: Vec<CallTarget>, now: Instant) {
-        (self.alive, self.over) = (now, false);
-        targets.into_iter().for_each(|target| self.ring(target, 1));
+    fn consult(&mut self, point: Point, failure: Option<SignalFailure>) {
+        self.consulted.push(point.clone());
+        self.wishes.push(Wish::Consult(point, failure));
+    }
+
+    /// A callee's rules have answered.
+    pub fn decided(&mut self, point: &Point, verdict: Verdict, now: Instant) {
+        let Some(at) = self.consulted.iter().position(|asked| asked == point) else { return };
+        self.consulted.remove(at);
+        let Some(callee) = self.callees.iter_mut().find(|callee| callee.account == point.callee).filter(|_| !self.over) else { return };
+        match verdict.ask_at {
+            Some(stages) if point.stage == Stage::Incoming => callee.stages = stages,
+            Some(stages) => callee.stages.retain(|stage| stages.contains(stage)),
+            None => {}
+        }
+        let hops = callee.hops + 1;
+        if self.branches.is_empty() {
+            // Whoever is rung instead gets time to answer.
+            (self.alive, self.until) = (now, self.until.max(now + RINGING));
+        }
+        match verdict.decision {
+            Decision::Continue => self.release(&point.callee),
+            Decision::Fork(targets) => {
+                self.release(&point.callee);
+                targets.into_iter().for_each(|target| self.ring(target, hops));
+            }
+            Decision::Redirect(targets) => {
+                self.give_up(&point.callee);
+                targets.into_iter().for_each(|target| self.ring(target, hops));
+            }
+            Decision::Reject(failure) => {
+                callee.stages.clear();
+                self.give_up(&point.callee);
+                if failure.code >= 600 {
+                    self.cancel_rest(None);
+                }
+                // The word of the rules stands for what the callee's devices said.
+                self.refusals.clear();
+                self.refusals.push(failure);
+            }
+        }
         self.settle();
     }
 
+    /// What waits for the word of a callee's rules is rung.
+    fn release(&mut self, callee: &AccountAddress) {
+        let of_callee = |held: &mut Asked| callee_of(&held.target) == Some(callee);
+        for Asked { target, hops } in self.held.extract_if(.., of_callee).collect::<Vec<_>>() {
+            self.look_up(target, hops);
+        }
+    }
+
+    /// Nothing of a callee's is rung any more.
+    fn give_up(&mut self, callee: &AccountAddress) {
+        self.held.retain(|held| callee_of(&held.target) != Some(callee));
+        self.asked.retain(|asked| callee_of(&asked.target) != Some(callee));
+        let rung = self.branches.extract_if(.., |branch| branch.callee.as_ref() == Some(callee));
+        self.wishes.extend(rung.map(|branch| Wish::Tell(branch.device.leg, CallSignal::Cancelled(None))));
+    }
+
     /// The devices of a target are rung.
-    pub fn rung(&mut self, target: &CallTarget, devices: Vec<Device>) {
+    pub fn rung(&mut self, target: &CallTarget, devices: Vec<Device>, now: Instant) {
         let Some(at) = self.asked.iter().position(|asked| asked.target == *target) else { return self.turn_away(devices) };
         let asked = self.asked.remove(at);
         if self.over {
             return self.turn_away(devices);
+        }
+        let callee = callee_of(target).filter(|_| self.ruled).cloned();
+        if let Some(rung) = self.callees.iter_mut().find(|known| Some(&known.account) == callee.as_ref()).filter(|_| !devices.is_empty()) {
+            rung.rang.get_or_insert(now);
         }
         for device in devices {
             if self.branches.len() >= MOST_BRANCHES {
@@ -174,7 +290,7 @@ impl Fork {
                 continue;
             }
             self.wishes.push(Wish::Tell(device.leg, self.invitation.signal()));
-            self.branches.push(Branch { device, hops: asked.hops, early: None });
+            self.branches.push(Branch { device, hops: asked.hops, callee: callee.clone(), early: None });
         }
         self.settle();
     }
@@ -245,24 +361,60 @@ impl Fork {
         let cancelled = |branch: Branch| Wish::Tell(branch.device.leg, CallSignal::Cancelled(why.map(str::to_owned)));
         self.wishes.extend(self.branches.drain(..).map(cancelled));
         self.asked.clear();
+        self.held.clear();
+        self.consulted.clear();
     }
 
     /// The time.
     pub fn tick(&mut self, now: Instant) {
+        while let Some((_, point)) = self.due().filter(|(at, _)| *at <= now) {
+            self.is_asked(&point);
+            self.consult(point, None);
+        }
         if !self.over && now >= self.deadline() {
             self.cancel_rest(None);
+            // Rules that are asked now have a moment.
+            self.until = now + DECIDING;
             self.refusals.push(SignalFailure::new(408, "nobody answered"));
             self.settle();
         }
     }
 
+    fn is_asked(&mut self, point: &Point) {
+        if let Some(callee) = self.callees.iter_mut().find(|callee| callee.account == point.callee) {
+            callee.stages.retain(|stage| *stage != point.stage);
+        }
+    }
+
     fn settle(&mut self) {
-        if self.over || !self.branches.is_empty() || !self.asked.is_empty() {
+        let waits = !self.branches.is_empty() || !self.asked.is_empty() || !self.consulted.is_empty();
+        if self.over || waits {
             return;
         }
+        let best = self.refusals.iter().min_by_key(|failure| rank(failure.code)).cloned();
+        let best = best.unwrap_or_else(|| SignalFailure::new(480, "the user is not reachable"));
+        if let Some(point) = self.last_resort(best.code) {
+            self.is_asked(&point);
+            return self.consult(point, Some(best));
+        }
         self.over = true;
-        let best = std::mem::take(&mut self.refusals).into_iter().min_by_key(|failure| rank(failure.code));
-        self.wishes.push(Wish::Exhausted(best.unwrap_or_else(|| SignalFailure::new(480, "the user is not reachable"))));
+        self.wishes.push(Wish::Exhausted(best));
+    }
+
+    /// Whose rules may still turn a call that nobody takes: who was rung last is asked first.
+    fn last_resort(&self, code: u16) -> Option<Point> {
+        let wanted = |callee: &Callee, stage| callee.stages.contains(&stage).then_some(stage);
+        let ringing =
+            |callee: &Callee| callee.stages.iter().copied().filter(|stage| matches!(stage, Stage::Ringing(_))).min_by_key(|s| s.number());
+        let stage_of = |callee: &Callee| match code {
+            486 | 600 => wanted(callee, Stage::Busy),
+            // Nothing was there to ring.
+            480 if callee.rang.is_none() => ringing(callee).or(wanted(callee, Stage::NoAnswer)),
+            408 | 480 => wanted(callee, Stage::NoAnswer),
+            _ => wanted(callee, Stage::Failed),
+        };
+        let asked = |callee: &Callee| Some(Point { callee: callee.account.clone(), stage: stage_of(callee)? });
+        self.callees.iter().rev().find_map(asked)
     }
 }
 
@@ -279,88 +431,4 @@ fn rank(code: u16) -> (u16, u16, u16) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(name: &str) -> CallTarget {
-        CallTarget::Account(format!("{name}@example.test").parse().unwrap())
-    }
-
-    fn device(leg: u32) -> Device {
-        let party = CallParty { address: "bob@example.test".to_owned(), name: None };
-        Device { leg: LegId(leg), tag: Tag(leg.to_string()), party }
-    }
-
-    fn fork() -> (Fork, Instant) {
-        let now = Instant::now();
-        let from = CallParty { address: "alice@example.test".to_owned(), name: None };
-        let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None };
-        let mut fork = Fork::new(invitation, target("bob"), now);
-        assert_eq!(fork.wishes(), [Wish::Ring(target("bob"))]);
-        fork.rung(&target("bob"), vec![device(2), device(3)]);
-        assert_eq!(fork.wishes().len(), 2);
-        (fork, now)
-    }
-
-    fn failure(code: u16) -> SignalFailure {
-        SignalFailure::new(code, "x")
-    }
-
-    fn cancelled(leg: u32, why: Option<&str>) -> Wish {
-        Wish::Tell(LegId(leg), CallSignal::Cancelled(why.map(str::to_owned)))
-    }
-
-    #[test]
-    fn the_first_to_take_it_has_it() {
-        let (mut fork, _) = fork();
-        assert_eq!(fork.taken(LegId(3)), Some((device(3), None)));
-        assert_eq!(fork.wishes(), [cancelled(2, Some(TAKEN_ELSEWHERE))]);
-        assert_eq!(fork.taken(LegId(2)), None);
-        fork.refused(LegId(2), failure(486));
-        assert_eq!(fork.wishes(), []);
-    }
-
-    #[test]
-    fn one_busy_device_lets_the_other_ring_and_a_decline_ends_all() {
-        let (mut fork, _) = fork();
-        fork.refused(LegId(2), failure(486));
-        assert_eq!(fork.wishes(), []);
-        fork.refused(LegId(3), failure(480));
-        assert_eq!(fork.wishes(), [Wish::Exhausted(failure(486))]);
-
-        let (mut fork, _) = self::fork();
-        fork.refused(LegId(2), failure(603));
-        assert_eq!(fork.wishes(), [cancelled(3, None), Wish::Exhausted(failure(603))]);
-    }
-
-    #[test]
-    fn the_best_refusal_is_told() {
-        let mut codes = vec![500, 404, 486, 480, 408, 401, 603, 302];
-        codes.sort_by_key(|code| rank(*code));
-        assert_eq!(codes, [603, 302, 401, 486, 404, 408, 480, 500]);
-    }
-
-    #[test]
-    fn who_is_named_is_rung_and_circles_end() {
-        let (mut fork, _) = fork();
-        fork.redirected(LegId(2), vec![target("carol"), target("bob")], true);
-        assert_eq!(fork.wishes(), [Wish::Ring(target("carol"))]);
-        fork.rung(&target("carol"), vec![device(4)]);
-        assert!(fork.device(LegId(2)).is_some() && fork.device(LegId(4)).is_some());
-        fork.wishes();
-        fork.redirected(LegId(4), vec![target("bob")], false);
-        fork.refused(LegId(2), failure(480));
-        fork.refused(LegId(3), failure(480));
-        assert_eq!(fork.wishes(), [Wish::Exhausted(SignalFailure::new(482, "the call goes in circles"))]);
-    }
-
-    #[test]
-    fn nobody_rings_for_ever() {
-        let (mut fork, now) = fork();
-        assert!(fork.provisional(LegId(2), None, now + RINGING - Duration::from_secs(1)));
-        fork.tick(now + RINGING);
-        assert_eq!(fork.wishes(), []);
-        fork.tick(now + SET_UP);
-        assert_eq!(fork.wishes(), [cancelled(2, None), cancelled(3, None), Wish::Exhausted(SignalFailure::new(408, "nobody answered"))]);
-    }
-}
+mod tests;

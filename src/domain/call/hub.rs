@@ -7,6 +7,7 @@
 
 use super::fork::{Device, Fork, Invitation, TAKEN_ELSEWHERE, Wish};
 use super::moving::{JOINING, Leaving, Moving, Pending, Stage};
+use super::stages::{Point, Question, Verdict};
 use crate::model::call::{CallParty, CallSignal, CallTarget, Exchange, LegId, Tag};
 use crate::model::signal::{Sdp, SignalFailure};
 use std::collections::BTreeMap;
@@ -22,8 +23,8 @@ pub enum Effect {
     Tell(LegId, CallSignal),
     /// Somebody is to be rung: the devices come by [`Hub::rung`], or none by [`Hub::not_rung`].
     Ring(CallTarget),
-    /// Nobody takes the call; the callee's rules are asked, and answer by [`Hub::decided`].
-    Consult(SignalFailure),
+    /// A callee's rules are asked, and answer by [`Hub::decided`] in any case.
+    Consult(Box<Question>),
     /// Whoever asked for the call is told how far it is.
     Report(String),
     /// The offer of the end that stays goes to the other call of a transfer; its answer comes by [`Hub::joined`].
@@ -88,8 +89,10 @@ pub struct Hub {
 impl Hub {
     /// A call to somebody.
     pub fn new(caller: Caller, invitation: Invitation, target: CallTarget, now: Instant) -> Self {
-        let fork = Fork::new(invitation.clone(), target, now);
-        let fork = if caller == Caller::Leg { fork } else { fork.within(SELF_CALL) };
+        let fork = match &caller {
+            Caller::Leg => Fork::new(invitation.clone(), target, now),
+            Caller::Server { .. } => Fork::to_own_devices(invitation.clone(), target, SELF_CALL, now),
+        };
         let mut parties = BTreeMap::new();
         if caller == Caller::Leg {
             parties.insert(LegId::CALLER, invitation.from.clone());
@@ -159,21 +162,26 @@ impl Hub {
 
     /// Carries out what the fork wants.
     pub(super) fn run_wishes(&mut self) {
-        for wish in self.fork().map(Fork::wishes).unwrap_or_default() {
-            self.out.push(match wish {
-                Wish::Tell(leg, signal) => Effect::Tell(leg, signal),
-                Wish::Ring(target) => Effect::Ring(target),
-                Wish::Exhausted(failure) => Effect::Consult(failure),
-            });
+        let Some(fork) = self.fork() else { return };
+        let (wishes, invitation) = (fork.wishes(), fork.invitation().clone());
+        for wish in wishes {
+            match wish {
+                Wish::Tell(leg, signal) => self.tell(leg, signal),
+                Wish::Ring(target) => self.out.push(Effect::Ring(target)),
+                Wish::Consult(point, failure) => {
+                    self.out.push(Effect::Consult(Box::new(Question { point, invitation: invitation.clone(), failure })));
+                }
+                Wish::Exhausted(failure) => self.not_taken(failure),
+            }
         }
     }
 
     /// The devices of a target are rung: their legs are made and wait for the invitation.
-    pub fn rung(&mut self, target: &CallTarget, devices: Vec<Device>) {
+    pub fn rung(&mut self, target: &CallTarget, devices: Vec<Device>, now: Instant) {
         let Some(fork) = self.fork() else {
             return devices.into_iter().for_each(|device| self.tell(device.leg, CallSignal::Cancelled(None)));
         };
-        fork.rung(target, devices);
+        fork.rung(target, devices, now);
         self.run_wishes();
     }
 
@@ -185,12 +193,16 @@ impl Hub {
         }
     }
 
-    /// The callee's rules have been asked: more are rung, or nobody takes the call.
-    pub fn decided(&mut self, failure: SignalFailure, more: Vec<CallTarget>, now: Instant) {
-        if let (false, Some(fork)) = (more.is_empty(), self.fork()) {
-            fork.ring_more(more, now);
-            return self.run_wishes();
+    /// A callee's rules have answered.
+    pub fn decided(&mut self, point: &Point, verdict: Verdict, now: Instant) {
+        if let Some(fork) = self.fork() {
+            fork.decided(point, verdict, now);
+            self.run_wishes();
         }
+    }
+
+    /// Nobody takes the call.
+    fn not_taken(&mut self, failure: SignalFailure) {
         match &self.phase {
             Phase::Ringing(_) => {
                 if self.caller == Caller::Leg {

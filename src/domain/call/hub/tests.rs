@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::call::leg::{Command, Leg, Said, State};
+use crate::domain::call::stages::{Decision, Stage};
 use crate::model::call::{CallEvent, CallId};
 use crate::model::signal::Fragment;
 use proptest::prelude::*;
@@ -16,6 +17,8 @@ struct World {
     reports: Vec<String>,
     joins: Vec<Sdp>,
     adopted: Vec<Result<(LegId, Option<Sdp>), SignalFailure>>,
+    /// At these stages every callee's rules say this.
+    rules: (Vec<Stage>, Decision),
     now: Instant,
     last: u32,
 }
@@ -34,6 +37,10 @@ fn devices(count: u32) -> CallTarget {
 
 impl World {
     fn new(caller: Caller, offer: Option<Sdp>, target: CallTarget) -> Self {
+        Self::ruled(caller, offer, target, (vec![], Decision::Continue))
+    }
+
+    fn ruled(caller: Caller, offer: Option<Sdp>, target: CallTarget, rules: (Vec<Stage>, Decision)) -> Self {
         let now = Instant::now();
         let call_id = CallId("c".to_owned());
         let mut legs = BTreeMap::new();
@@ -42,7 +49,7 @@ impl World {
         }
         let invitation = Invitation { call_id, from: party("alice"), transferred_by: None, sdp: offer };
         let hub = Hub::new(caller, invitation, target, now);
-        let mut world = Self { hub, legs, heard: BTreeMap::new(), reports: vec![], joins: vec![], adopted: vec![], now, last: 1 };
+        let mut world = Self { hub, legs, heard: BTreeMap::new(), reports: vec![], joins: vec![], adopted: vec![], rules, now, last: 1 };
         world.settle();
         world
     }
@@ -96,9 +103,14 @@ impl World {
                         Device { leg, tag, party: party(address.name.as_str()) }
                     })
                     .collect();
-                self.hub.rung(&target, rung);
+                self.hub.rung(&target, rung, self.now);
             }
-            Effect::Consult(failure) => self.hub.decided(failure, Vec::new(), self.now),
+            Effect::Consult(question) => {
+                let (stages, decision) = self.rules.clone();
+                let asked = stages.contains(&question.point.stage);
+                let decision = if asked { decision } else { Decision::Continue };
+                self.hub.decided(&question.point, Verdict { decision, ask_at: Some(stages) }, self.now);
+            }
             Effect::Report(text) => self.reports.push(text),
             Effect::Join(sdp) => self.joins.push(sdp),
             Effect::Adopted(outcome) => self.adopted.push(outcome),
@@ -301,6 +313,43 @@ fn own_devices_are_not_rung_for_long() {
 }
 
 #[test]
+fn rules_turn_a_call_that_is_not_taken() {
+    let busy = || (vec![Stage::Busy], Decision::Redirect(vec![devices(2)]));
+    let mut world = World::ruled(Caller::Leg, sdp("X"), devices(1), busy());
+    world.ask(2, Command::Reject(SignalFailure::new(486, "Busy Here"))).unwrap();
+    assert!(!world.hub.is_over() && world.heard(1).is_empty(), "the caller does not hear of it");
+    world.ask(4, Command::Accept(sdp("A"))).unwrap();
+    assert_eq!((world.state(1), world.state(4)), (State::Connected, State::Connected));
+    world.check();
+
+    // All of them are busy: the caller hears it.
+    let mut world = World::ruled(Caller::Leg, sdp("X"), devices(1), busy());
+    [2, 3, 4].iter().for_each(|leg| world.ask(*leg, Command::Reject(SignalFailure::new(486, "Busy Here"))).unwrap());
+    assert_eq!(world.heard(1), [CallEvent::Disconnected(Some(SignalFailure::new(486, "Busy Here")))]);
+
+    // A transfer asks the rules of whom it goes to.
+    let mut world = World::talking();
+    world.rules = (vec![Stage::Incoming], Decision::Reject(SignalFailure::new(603, "no transfers")));
+    world.ask(1, Command::Transfer(devices(1))).unwrap();
+    world.ask(2, Command::Update { tag: None, sdp: sdp("P") }).unwrap();
+    assert_eq!(world.heard(1), [CallEvent::OpDone(Err(SignalFailure::new(603, "no transfers")))]);
+    world.check();
+}
+
+#[test]
+fn nobody_answers_and_rules_know_somebody_else() {
+    let rules = (vec![Stage::NoAnswer], Decision::Redirect(vec![devices(2)]));
+    let mut world = World::ruled(Caller::Leg, sdp("X"), devices(1), rules);
+    world.pass(59);
+    assert_eq!(world.state(2), State::Alerting);
+    world.pass(1);
+    assert_eq!((world.state(2), world.state(3), world.state(4)), (State::Dead, State::Alerting, State::Alerting));
+    world.pass(181);
+    assert!(world.hub.is_over());
+    world.check();
+}
+
+#[test]
 fn two_calls_are_joined() {
     let (mut first, mut second) = (World::talking(), World::talking());
     let exchange = first.legs.get_mut(&LegId(1)).unwrap().begin_operation().unwrap();
@@ -341,6 +390,18 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn rules() -> impl Strategy<Value = (Vec<Stage>, Decision)> {
+    let stages = [Stage::Incoming, Stage::Ringing(1), Stage::NoAnswer, Stage::Busy, Stage::Failed];
+    let targets = || proptest::collection::vec((0u32..3).prop_map(devices), 0..3);
+    let decision = prop_oneof![
+        Just(Decision::Continue),
+        prop_oneof![Just(480), Just(603)].prop_map(|code| Decision::Reject(SignalFailure::new(code, "no"))),
+        targets().prop_map(Decision::Redirect),
+        targets().prop_map(Decision::Fork),
+    ];
+    (proptest::sample::subsequence(stages.to_vec(), 0..=5), decision)
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Ask(usize, Command),
@@ -360,9 +421,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     /// Whatever happens in whatever order, a call has two ends or ends, and everybody gets to know.
     #[test]
-    fn no_leg_is_undead(offer: bool, server: bool, rung in 0u32..4, events in proptest::collection::vec(event(), 0..40)) {
+    fn no_leg_is_undead(offer: bool, server: bool, rung in 0u32..4, rules in rules(), events in proptest::collection::vec(event(), 0..40)) {
         let caller = if server { Caller::Server { then: devices(1) } } else { Caller::Leg };
-        let mut world = World::new(caller, if offer && !server { sdp("X") } else { None }, devices(rung));
+        let mut world = World::ruled(caller, if offer && !server { sdp("X") } else { None }, devices(rung), rules);
         world.check();
         for event in events {
             let nth = |world: &World, n: usize| world.legs.keys().nth(n % world.legs.len().max(1)).copied();
