@@ -35,11 +35,17 @@ impl Timestamp {
 
     /// `20060410T201548`: as the `gmtTime` attributes have it.
     pub fn gmt_bare(self) -> String {
+        let mut out = String::with_capacity(15);
+        self.append_bare(&mut out);
+        out
+    }
+
+    /// Appends the same.
+    pub fn append_bare(self, out: &mut String) {
         let clock = self.utc();
         // Lists have thousands of these; a format string would be read anew for each.
         let day = clock.year().unsigned_abs() * 10_000 + clock.month() * 100 + clock.day();
         let time = clock.hour() * 10_000 + clock.minute() * 100 + clock.second();
-        let mut out = String::with_capacity(15);
         for (number, digits) in [(day, 8), (time, 6)] {
             if digits == 6 {
                 out.push('T');
@@ -50,13 +56,20 @@ impl Timestamp {
                 unit /= 10;
             }
         }
-        out
     }
 
     /// `20060410T151548`: the clock of a zone.
     pub fn local(self, zone: &Zone) -> String {
-        let shift = zone.shift_at(self);
-        Self(self.0.saturating_add(i64::from(shift))).gmt_bare()
+        self.on_wall(zone).gmt_bare()
+    }
+
+    /// Appends the same.
+    pub fn append_local(self, zone: &Zone, out: &mut String) {
+        self.on_wall(zone).append_bare(out);
+    }
+
+    fn on_wall(self, zone: &Zone) -> Self {
+        Self(self.0.saturating_add(i64::from(zone.shift_at(self))))
     }
 
     /// RFC 5322 3.3 with this shift in seconds: `Mon, 10 Apr 2006 13:15:48 -0700`.

@@ -6,8 +6,10 @@
 pub mod attr;
 pub mod element;
 pub mod frame;
+pub mod pen;
 pub mod read;
 pub mod write;
 
 pub use attr::{Arg, Attr, FromAttr};
 pub use element::{Element, Node};
+pub use pen::Pen;

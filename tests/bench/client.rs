@@ -46,6 +46,13 @@ impl Client {
         self.answer(&id)
     }
 
+    /// Sends a request that may be refused and waits for its response.
+    pub fn try_ask(&mut self, request: &str) {
+        let id = self.send(request);
+        let wanted = format!("<response id=\"{id}\"");
+        while !self.frame().starts_with(&wanted) {}
+    }
+
     /// Sends a request and gives its id.
     pub fn send(&mut self, request: &str) -> String {
         self.number += 1;
@@ -71,11 +78,15 @@ impl Client {
 
     /// The next message of the server.
     pub fn frame(&mut self) -> String {
+        let mut looked_at = 0;
         loop {
-            if let Some(at) = self.buffer.iter().position(|b| *b == 0) {
-                let frame = self.buffer.drain(..=at).take(at).collect();
+            if let Some(at) = self.buffer.get(looked_at..).and_then(|new| new.iter().position(|b| *b == 0)) {
+                let rest = self.buffer.split_off(looked_at + at + 1);
+                let mut frame = std::mem::replace(&mut self.buffer, rest);
+                frame.pop();
                 return String::from_utf8(frame).expect("messages are UTF-8");
             }
+            looked_at = self.buffer.len();
             let mut bytes = [0; 65_536];
             let count = self.stream.read(&mut bytes).expect("the server answers");
             assert!(count > 0, "the server closed the connection");

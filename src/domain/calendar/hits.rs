@@ -187,9 +187,16 @@ impl Hits {
 
     /// Puts them in order, and keeps those that a client has asked for. Gives how many there were.
     pub fn settle(&mut self, skip: usize, limit: usize) -> usize {
-        let rows = &self.rows;
-        let named = |hit: &Hit| rows.get(hit.row as usize).map(|row| (row.message, row.number));
-        self.hits.sort_by_key(|hit| (hit.at(), named(hit), hit.entry));
+        // Rows come in the order of their messages, save where some were reckoned after the others.
+        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
+        order.sort_by_key(|row| self.rows.get(*row as usize).map(|row| (row.message, row.number)));
+        let mut ranks = vec![0u32; order.len()];
+        for (rank, row) in order.iter().enumerate() {
+            if let Some(place) = ranks.get_mut(*row as usize) {
+                *place = rank as u32;
+            }
+        }
+        self.hits.sort_by_key(|hit| (hit.at(), ranks.get(hit.row as usize).copied(), hit.entry));
         let all = self.hits.len();
         self.hits.truncate(skip.saturating_add(limit).min(all));
         self.hits.drain(..skip.min(self.hits.len()));

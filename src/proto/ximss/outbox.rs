@@ -147,7 +147,12 @@ impl Outbox {
 
     /// Adds part of an answer, once there is room.
     pub async fn answer(&self, message: &Element) -> Outcome<()> {
-        let bytes = Bytes::from(to_bytes(message));
+        self.answer_written(to_bytes(message)).await
+    }
+
+    /// The same with a message that is written already.
+    pub async fn answer_written(&self, message: Vec<u8>) -> Outcome<()> {
+        let bytes = Bytes::from(message);
         let put_in = |state: &mut State| match state {
             State { closed: true, .. } => Some(Err(Fault::closed())),
             State { bytes: waiting, .. } if *waiting >= ROOM => None,

@@ -8,7 +8,7 @@ use crate::domain::preferences::Preferences;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::time::Zone;
 use crate::store::Store;
-use crate::xml::{Arg, Element};
+use crate::xml::{Arg, Element, Pen};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -118,6 +118,20 @@ impl Cx {
             None => message,
         };
         self.outbox.answer(&message).await
+    }
+
+    /// Begins a long data message of this request, to be sent by [`Cx::send_written`].
+    pub fn pen(&self, name: &'static str) -> Pen {
+        let mut pen = Pen::begin(name);
+        if let Some(id) = &self.id {
+            pen.attribute("id", id);
+        }
+        pen
+    }
+
+    /// Sends such a message; waits as [`Cx::send`] does.
+    pub async fn send_written(&self, pen: Pen) -> Outcome<()> {
+        self.outbox.answer_written(pen.finish()).await
     }
 
     /// Who is logged in.

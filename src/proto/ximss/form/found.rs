@@ -8,7 +8,7 @@ use crate::domain::calendar::published;
 use crate::model::calendar::{Clock, ItemKind, WallClock, When};
 use crate::model::time::{Timestamp, Zone};
 use crate::store::calendars::{Shown, ShownEntry};
-use crate::xml::{Element, FromAttr};
+use crate::xml::{Element, FromAttr, Pen};
 
 /// A time as clients write it: of the session's zone, or of Greenwich where a `Z` says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,38 +47,54 @@ impl Reader {
         self.addresses.iter().any(|own| own.eq_ignore_ascii_case(&entry.organizer))
     }
 
-    /// Something found, as an `event` or a `task`.
-    pub fn found(&self, hits: &Hits, hit: &Hit) -> Option<Element> {
-        let shown = hits.rows.get(hit.row as usize)?;
-        let entry = shown.entries.get(usize::from(hit.entry))?;
-        let element = match shown.kind {
-            ItemKind::Event => self.event(shown, entry, hit),
-            ItemKind::Task => self.task(shown, entry, hit),
-        };
-        let yes = |is: bool| is.then_some("yes");
-        let element = element
-            .with_some("organizer", yes(self.is_organizer(entry)))
-            .with_some("recurrence", yes(shown.recurring))
-            .with_some("recurrenceId", entry.recurrence_id.as_ref().map(recurrence_id))
-            .with_some("attendees", Some(entry.attendees).filter(|n| *n > 0))
-            .with_some("location", Some(&entry.location).filter(|l| !l.is_empty()))
-            .with_some("priority", entry.priority)
-            .with_some("unreadable", yes(!shown.readable));
-        Some(element.child(Element::new("summary").text(&entry.summary)))
+    /// Writes something found, as an `event` or a `task`.
+    pub fn found(&self, pen: &mut Pen, hits: &Hits, hit: &Hit) {
+        let Some(shown) = hits.rows.get(hit.row as usize) else { return };
+        let Some(entry) = shown.entries.get(usize::from(hit.entry)) else { return };
+        match shown.kind {
+            ItemKind::Event => self.event(pen, shown, entry, hit),
+            ItemKind::Task => self.task(pen, shown, entry, hit),
+        }
+        let flags = [("organizer", self.is_organizer(entry)), ("recurrence", shown.recurring)];
+        flags.iter().filter(|(_, is)| *is).for_each(|(name, _)| pen.attribute(name, "yes"));
+        if let Some(id) = &entry.recurrence_id {
+            pen.attribute("recurrenceId", &recurrence_id(id));
+        }
+        if entry.attendees > 0 {
+            pen.plain("attendees", entry.attendees);
+        }
+        if !entry.location.is_empty() {
+            pen.attribute("location", &entry.location);
+        }
+        if let Some(priority) = entry.priority {
+            pen.plain("priority", priority);
+        }
+        if !shown.readable {
+            pen.attribute("unreadable", "yes");
+        }
+        pen.open("summary");
+        pen.text(&entry.summary);
+        pen.close();
+        pen.close();
     }
 
-    fn event(&self, shown: &Shown, entry: &ShownEntry, hit: &Hit) -> Element {
-        let element = Element::new("event").with("UID", shown.message).with("itemUID", &shown.item_uid);
-        let start = hit.start.local(&self.zone);
-        let by_day = entry.all_day && hit.alarm.is_none();
-        let element = match by_day {
-            true => element.with("dateFrom", start.get(..8).unwrap_or(&start)),
-            false => element.with("timeFrom", start),
-        };
-        element
-            .with("duration", self.duration(entry, hit))
-            .with_some("alarmTime", hit.alarm.map(|at| at.local(&self.zone)))
-            .with("busyStatus", entry.busy.name())
+    fn time(&self, pen: &mut Pen, name: &str, at: Timestamp) {
+        pen.appended(name, |out| at.append_local(&self.zone, out));
+    }
+
+    fn event(&self, pen: &mut Pen, shown: &Shown, entry: &ShownEntry, hit: &Hit) {
+        pen.open("event");
+        pen.plain("UID", shown.message.0);
+        pen.attribute("itemUID", &shown.item_uid);
+        match entry.all_day && hit.alarm.is_none() {
+            true => pen.attribute("dateFrom", hit.start.local(&self.zone).get(..8).unwrap_or_default()),
+            false => self.time(pen, "timeFrom", hit.start),
+        }
+        pen.plain("duration", self.duration(entry, hit));
+        if let Some(at) = hit.alarm {
+            self.time(pen, "alarmTime", at);
+        }
+        pen.attribute("busyStatus", entry.busy.name());
     }
 
     /// Days count 24 hours each, whatever the zone's clock does meanwhile.
@@ -87,14 +103,22 @@ impl Reader {
         if entry.all_day { wall(hit.end).saturating_sub(wall(hit.start)) } else { hit.end.0.saturating_sub(hit.start.0) }
     }
 
-    fn task(&self, shown: &Shown, entry: &ShownEntry, hit: &Hit) -> Element {
-        Element::new("task")
-            .with("UID", shown.message)
-            .with("itemUID", &shown.item_uid)
-            .with_some("timeFrom", entry.has_start.then(|| hit.start.local(&self.zone)))
-            .with_some("due", entry.has_due.then(|| hit.end.local(&self.zone)))
-            .with_some("percent-complete", entry.percent)
-            .with_some("alarmTime", hit.alarm.map(|at| at.local(&self.zone)))
+    fn task(&self, pen: &mut Pen, shown: &Shown, entry: &ShownEntry, hit: &Hit) {
+        pen.open("task");
+        pen.plain("UID", shown.message.0);
+        pen.attribute("itemUID", &shown.item_uid);
+        if entry.has_start {
+            self.time(pen, "timeFrom", hit.start);
+        }
+        if entry.has_due {
+            self.time(pen, "due", hit.end);
+        }
+        if let Some(percent) = entry.percent {
+            pen.plain("percent-complete", percent);
+        }
+        if let Some(at) = hit.alarm {
+            self.time(pen, "alarmTime", at);
+        }
     }
 
     /// Free and busy times.

@@ -179,16 +179,19 @@ impl Find {
         };
         let (reader, mut dealer, mut told) = (reader(cx)?, Dealer::default(), 0);
         for day in days {
-            let mut message = self.echo.iter().fold(Element::new(name), |message, (name, value)| message.with(name, value));
-            message.set("items", items);
+            let mut pen = cx.pen(name);
+            self.echo.iter().for_each(|(name, value)| pen.attribute(name, value));
+            pen.plain("items", items);
             for hit in dealer.deal(&hits.hits, &day) {
-                message = message.children(reader.found(hits, hit));
+                reader.found(&mut pen, hits, hit);
                 told += 1;
+                if told % TURN == 0 {
+                    tokio::task::yield_now().await;
+                }
             }
-            cx.send(message).await?;
+            cx.send_written(pen).await?;
             told += 1;
-            if told >= TURN {
-                told = 0;
+            if told % TURN == 0 {
                 tokio::task::yield_now().await;
             }
         }

@@ -76,7 +76,7 @@ impl FromAttr for Answer {
 fn item(element: &Element) -> Outcome<Option<(Method, Item)>> {
     let Some(found) = element.elements().find(|e| e.name.eq_ignore_ascii_case("iCalendar")) else { return Ok(None) };
     let calendar = form::read(found)?;
-    Ok(Some((Method::of(&calendar), Item::only(&[calendar])?)))
+    Ok(Some((Method::of(&calendar), Item::only(vec![calendar])?)))
 }
 
 fn need_item(element: &Element) -> Outcome<(Method, Item)> {
