@@ -56,8 +56,35 @@ impl Head {
 pub enum Content {
     /// Items. Most messages hold one.
     Items(Vec<Series>),
-    /// A calendar part that cannot be read; why.
-    Unreadable(String),
+    /// A calendar part that cannot be read.
+    Unreadable {
+        /// Why.
+        why: String,
+        /// What is found under this text's own name (`name_of_unreadable`).
+        name: String,
+    },
+}
+
+impl Content {
+    /// The names under which the message is found.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Items(items) => items.iter().map(|series| series.uid.as_str()).collect(),
+            Self::Unreadable { name, .. } => vec![name],
+        }
+    }
+}
+
+/// The name of a text that cannot be read as items, in the place of their UIDs: the same for the same text, whatever its
+/// line ends are, and no UID, which have no controls.
+pub fn name_of_unreadable(text: &str) -> String {
+    let mut digest = Sha256::new();
+    for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        digest.update(line.as_bytes());
+        digest.update(b"\n");
+    }
+    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\u{0}{digest}")
 }
 
 /// The row of a message.
@@ -253,10 +280,8 @@ pub fn put(tx: &WriteTx, mailbox: MailboxId, head: &Head, rows: &[(Uid, Content,
                 places.push((one.number, place));
             }
         }
-        if let Content::Items(items) = content {
-            for series in items {
-                tx.put(CALENDAR_UIDS, uid_key(mailbox, &series.uid).u32(message.0).bytes(), &[])?;
-            }
+        for name in content.names() {
+            tx.put(CALENDAR_UIDS, uid_key(mailbox, name).u32(message.0).bytes(), &[])?;
         }
         records::put(tx, CALENDAR_ITEMS, &item_key(mailbox, *message), &Item { content: content.clone(), places })?;
     }
@@ -273,10 +298,8 @@ pub(super) fn forget(tx: &WriteTx, mailbox: MailboxId, gone: &[Uid]) -> Outcome<
         for (number, place) in &item.places {
             tx.delete(CALENDAR_TIMES, place.key(mailbox).u32(message.0).u32(*number).bytes())?;
         }
-        if let Content::Items(items) = &item.content {
-            for series in items {
-                tx.delete(CALENDAR_UIDS, uid_key(mailbox, &series.uid).u32(message.0).bytes())?;
-            }
+        for name in item.content.names() {
+            tx.delete(CALENDAR_UIDS, uid_key(mailbox, name).u32(message.0).bytes())?;
         }
         tx.delete(CALENDAR_ITEMS, item_key(mailbox, *message).bytes())?;
         changed = true;

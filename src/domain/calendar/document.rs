@@ -86,6 +86,13 @@ impl Document {
         Ok((hits, self.rows.len()))
     }
 
+    fn check_room(&self) -> Outcome<()> {
+        match self.items.len() > MOST || self.bytes > MOST_BYTES {
+            true => Err(Fault::quota("the calendar is too large")),
+            false => Ok(()),
+        }
+    }
+
     /// The components of an item.
     pub fn item(&self, number: Uid, bounds: Bounds) -> Outcome<Vec<Component>> {
         let at = (number.0 as usize).checked_sub(1).ok_or_else(Fault::no_message)?;
@@ -114,8 +121,15 @@ impl Reading {
                 let series = ical::series(&calendar, clock);
                 (ical::write(&calendar), series.into_iter().filter(|one| one.kind == ItemKind::Event).collect::<Vec<_>>())
             }
-            // There is nothing that it could be shown at.
-            Item::Unreadable { .. } => return Ok(()),
+            Item::Unreadable { raw, why, .. } => {
+                let text = String::from_utf8_lossy(&raw).into_owned();
+                document.bytes += text.len();
+                document.items.push(text);
+                // It is shown at the time it was fetched, as such a message is at the time it came.
+                let shown = rows::unreadable(number, now, &format!("Unreadable calendar item ({})", why.text));
+                document.rows.push((Arc::new(shown), Series { kind: ItemKind::Event, uid: String::new(), entries: Vec::new() }));
+                return document.check_room();
+            }
         };
         if series.is_empty() {
             return Ok(());
@@ -129,10 +143,7 @@ impl Reading {
             document.bytes += shown.weight() * 2;
             document.rows.push((Arc::new(shown), series));
         }
-        match document.items.len() > MOST || document.bytes > MOST_BYTES {
-            true => Err(Fault::quota("the calendar is too large")),
-            false => Ok(()),
-        }
+        document.check_room()
     }
 }
 

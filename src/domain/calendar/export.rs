@@ -6,7 +6,7 @@
 //! 3.4 (an iCalendar stream).
 
 use super::message;
-use crate::domain::scheduling::item::{Item, PRODUCT};
+use crate::domain::scheduling::item::{Item, PRODUCT, is_entry};
 use crate::format::ical;
 use crate::format::mime::structure;
 use crate::model::component::{Component, Property};
@@ -36,12 +36,13 @@ impl Document {
     pub fn message(&mut self, out: &mut String, raw: &[u8], limits: &Limits) -> u64 {
         match message::calendars(raw, limits) {
             Ok(Some(calendars)) => {
-                let items = Item::all(&calendars);
-                items.iter().for_each(|item| self.item(out, item));
                 // A part without an event and a task: whatever it is, it is kept.
-                if items.is_empty() {
+                if !calendars.iter().flat_map(|calendar| &calendar.components).any(is_entry) {
                     calendars.iter().for_each(|calendar| self.between(out, &ical::write(calendar)));
+                    return 0;
                 }
+                let items = Item::all(calendars);
+                items.iter().for_each(|item| self.item(out, item));
                 items.len() as u64
             }
             Ok(None) => 0,
@@ -95,7 +96,15 @@ impl Document {
     fn between(&mut self, out: &mut String, text: &str) {
         self.close(out);
         self.begun = true;
-        text.trim_end().lines().for_each(|line| {
+        let text = text.trim_end();
+        let mut before = b' ';
+        let has_bare = text.bytes().any(|b| std::mem::replace(&mut before, b) != b'\r' && b == b'\n');
+        if !has_bare {
+            out.push_str(text);
+            out.push_str("\r\n");
+            return;
+        }
+        text.lines().for_each(|line| {
             out.push_str(line);
             out.push_str("\r\n");
         });

@@ -6,7 +6,7 @@
 use super::document::Document;
 use super::hits::{Hits, Window};
 use super::index::{self, Step};
-use crate::domain::access::Caller;
+use crate::domain::access::{Caller, Reached};
 use crate::domain::house::House;
 use crate::domain::messages;
 use crate::model::calendar::{Clock, ItemKind};
@@ -111,9 +111,7 @@ fn gather(
     let reached = messages::folder_mailbox(tx, caller, mailbox, Rights::READ)?;
     let Step::Current(head) = index::step(tx, mailbox, Timestamp::now())? else { return Ok(None) };
     let mut found = candidates(tx, cache, mailbox, &head, window)?;
-    if !reached.rights.has(Rights::ADMINISTER) {
-        hide(tx, mailbox, &mut found)?;
-    }
+    hide(tx, mailbox, &reached, &mut found)?;
     let (mut hits, mut left, clock) = (Hits::default(), Vec::new(), Clock::Known(window.zone));
     for shown in found {
         if window.is_covered(&shown) {
@@ -145,13 +143,16 @@ fn candidates(tx: &dyn Read, cache: &CalendarCache, mailbox: MailboxId, head: &H
     Ok(found)
 }
 
-/// Hidden messages are for owners and administrators of the mailbox.
-fn hide(tx: &dyn Read, mailbox: MailboxId, found: &mut Vec<Arc<Shown>>) -> Outcome<()> {
+/// What is marked as deleted is not shown until that mark is taken away again; hidden messages are for owners and
+/// administrators of the mailbox.
+fn hide(tx: &dyn Read, mailbox: MailboxId, reached: &Reached, found: &mut Vec<Arc<Shown>>) -> Outcome<()> {
     let mut uids: Vec<Uid> = found.iter().map(|shown| shown.message).collect();
     uids.dedup();
-    let hidden: Vec<Uid> = ledger::pick(tx, mailbox, &uids)?.iter().filter(|row| row.flags.has(Flags::HIDDEN)).map(|row| row.uid).collect();
-    if !hidden.is_empty() {
-        found.retain(|shown| hidden.binary_search(&shown.message).is_err());
+    let sees_hidden = reached.rights.has(Rights::ADMINISTER);
+    let is_away = |flags: Flags| flags.has(Flags::DELETED) || flags.has(Flags::HIDDEN) && !sees_hidden;
+    let away: Vec<Uid> = ledger::pick(tx, mailbox, &uids)?.iter().filter(|row| is_away(row.flags)).map(|row| row.uid).collect();
+    if !away.is_empty() {
+        found.retain(|shown| away.binary_search(&shown.message).is_err());
     }
     Ok(())
 }

@@ -79,9 +79,8 @@ pub fn state(tx: &dyn Read, owner: &Caller, now: Timestamp) -> Outcome<String> {
     let asked = asked(tx, owner.clone())?;
     let mut state = format!("{} {} {}", now.0.div_euclid(DAY), asked.days, asked.zone.name());
     if let Some(mailbox) = asked.calendar {
-        // Every message that came or went since changes these numbers.
-        let counters = mailboxes::state(tx, mailbox)?;
-        state += &format!(" {mailbox} {} {}", counters.uid_next, counters.messages);
+        // Whatever came, went or was marked since has changed this number.
+        state += &format!(" {mailbox} {}", mailboxes::state(tx, mailbox)?.modseq.0);
     }
     Ok(state)
 }

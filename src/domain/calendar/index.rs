@@ -10,6 +10,7 @@ use super::rows::{self, Work};
 use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
+use crate::domain::scheduling::people::own_addresses;
 use crate::format::ical;
 use crate::format::mime::structure;
 use crate::model::calendar::{Clock, Entry, ItemKind};
@@ -142,14 +143,14 @@ fn read_some(tx: &dyn Read, limits: &Limits, mailbox: MailboxId, from: Uid, now:
         next.push(row);
         Ok(if next.len() < STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
-    let clock = clock_of(tx, mailbox)?;
+    let owner = owner_of(tx, mailbox)?;
     let uid_next = mailboxes::state(tx, mailbox)?.uid_next;
     let mut read = Reading { rows: Vec::new(), bytes: 0, till: uid_next, all: next.len() < STEP };
     for row in &next {
         if begun.elapsed() > TURN && row.uid > from {
             return Ok(Reading { till: row.uid, all: false, ..read });
         }
-        if let Some((content, shown)) = read_one(tx, limits, mailbox, row, &clock, now)? {
+        if let Some((content, shown)) = read_one(tx, limits, mailbox, row, &owner, now)? {
             read.bytes += shown.iter().map(Shown::weight).sum::<usize>();
             read.rows.push((row.uid, content, shown));
         }
@@ -160,11 +161,19 @@ fn read_some(tx: &dyn Read, limits: &Limits, mailbox: MailboxId, from: Uid, now:
     Ok(read)
 }
 
-/// The clock for times whose zone nobody knows: that of the mailbox's owner.
-fn clock_of(tx: &dyn Read, mailbox: MailboxId) -> Outcome<Clock> {
-    let Some(record) = mailboxes::get(tx, mailbox)? else { return Ok(Clock::GMT) };
+/// Whose the items are.
+struct Owner {
+    /// For times whose zone nobody knows.
+    clock: Clock,
+    /// His addresses, folded.
+    addresses: Vec<String>,
+}
+
+fn owner_of(tx: &dyn Read, mailbox: MailboxId) -> Outcome<Owner> {
+    let Some(record) = mailboxes::get(tx, mailbox)? else { return Ok(Owner { clock: Clock::GMT, addresses: Vec::new() }) };
     let owner = Caller { account: record.account, address: accounts::get(tx, record.account)?.address };
-    Ok(Clock::Known(Preferences::read(tx, &owner)?.zone()))
+    let preferences = Preferences::read(tx, &owner)?;
+    Ok(Owner { clock: Clock::Known(preferences.zone()), addresses: own_addresses(&owner, &preferences) })
 }
 
 /// The row of a message; None where it has no calendar part.
@@ -173,7 +182,7 @@ fn read_one(
     limits: &Limits,
     mailbox: MailboxId,
     row: &Row,
-    clock: &Clock,
+    owner: &Owner,
     now: Timestamp,
 ) -> Outcome<Option<(Content, Vec<Shown>)>> {
     let mime = structure::Limits::of(limits);
@@ -186,7 +195,8 @@ fn read_one(
             Some(Kept::Text(subject)) => subject,
             Some(Kept::Absent | Kept::Long) | None => String::new(),
         };
-        Ok(Some((Content::Unreadable(why), vec![rows::unreadable(row.uid, row.internal, &subject)])))
+        let name = message::text(&raw, limits).map(|text| calendars::name_of_unreadable(&text)).unwrap_or_default();
+        Ok(Some((Content::Unreadable { why, name }, vec![rows::unreadable(row.uid, row.internal, &subject)])))
     };
     let calendars = match message::calendars(&raw, limits) {
         Ok(None) => return Ok(None),
@@ -197,7 +207,7 @@ fn read_one(
     if items.peek().is_none() && !calendars.is_empty() {
         return Ok(None);
     }
-    let series: Vec<_> = items.flat_map(|calendar| ical::series(calendar, clock)).collect();
+    let series: Vec<_> = items.flat_map(|calendar| ical::series_of(calendar, &owner.clock, &owner.addresses)).collect();
     let good = |kind: ItemKind, entries: &[Entry]| kind == ItemKind::Task || entries.iter().all(|e| e.start.is_some());
     if series.is_empty() || series.iter().any(|s| !good(s.kind, &s.entries)) {
         return unreadable("calendar item is incorrect: it has no time".into());

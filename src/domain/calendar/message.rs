@@ -53,10 +53,19 @@ pub fn calendars(raw: &[u8], limits: &model::limits::Limits) -> Outcome<Option<V
     ical::parse_within(text.as_bytes(), Bounds::of(limits)).map(Some)
 }
 
+/// The text of the calendar part, readable or not; None where there is none.
+pub fn text(raw: &[u8], limits: &model::limits::Limits) -> Option<String> {
+    let root = structure::structure(raw, &Limits::of(limits));
+    structure::text(raw, part(&root)?)
+}
+
 /// The calendars among these that hold items.
 pub fn with_items(calendars: &[Component]) -> impl Iterator<Item = &Component> {
-    calendars.iter().filter(|calendar| {
-        let method = calendar.text("METHOD").unwrap_or_default();
-        !ABOUT.iter().any(|about| method.trim().eq_ignore_ascii_case(about))
-    })
+    calendars.iter().filter(|calendar| holds_items(calendar))
+}
+
+/// True for a calendar that holds items rather than being about some.
+pub fn holds_items(calendar: &Component) -> bool {
+    let method = calendar.text("METHOD").unwrap_or_default();
+    !ABOUT.iter().any(|about| method.trim().eq_ignore_ascii_case(about))
 }

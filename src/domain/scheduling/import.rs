@@ -1,7 +1,7 @@
 //! Items of a file, stored a batch at a time, so that memory and commits stay bounded.
 //!
 //! An item takes the place of what the calendar held under its UID before the import; several items of one file that share
-//! a UID all stay. What cannot be read is kept as the text it is, and is listed as unreadable. Spec: XIMSS, "Calendar
+//! a UID all stay. What cannot be read is kept as the text it is, once, and is listed as unreadable. Spec: XIMSS, "Calendar
 //! Operations" (calendarImport).
 
 use super::item::{Item, uid_of};
@@ -79,7 +79,7 @@ impl Reading {
                 Some(ical::Item::Read(calendar)) => {
                     let text = ical::write(&calendar);
                     bytes += text.len();
-                    let items = Item::all(std::slice::from_ref(&calendar));
+                    let items = Item::all(vec![calendar]);
                     if items.is_empty() {
                         let why = super::times::incorrect("there is no event and no task");
                         batch.first.get_or_insert(why.clone());
@@ -116,7 +116,7 @@ impl Reading {
 /// What a text of one item or a few holds, as a file of it would.
 pub fn found_in(raw: Vec<u8>, limits: &Limits, domain: &DomainName) -> Vec<Found> {
     let items = match ical::parse_within(&raw, Bounds::of(limits)) {
-        Ok(calendars) => Item::all(&calendars),
+        Ok(calendars) => Item::all(calendars),
         Err(why) => return vec![Found::Unreadable(raw, why)],
     };
     if items.is_empty() {
@@ -152,6 +152,8 @@ pub fn store(tx: &WriteTx, office: &Office, mailbox: MailboxId, found: &[Found])
                 }
             }
             Found::Item(item, false) => shelf::place(tx, &reached, &[], vec![letter::stored(item, &[], &writing)?], now)?,
+            // The same text a second time says nothing new.
+            Found::Unreadable(raw, _) if shelf::holds_unreadable(tx, &office.limits, mailbox, raw)? => {}
             Found::Unreadable(raw, why) => shelf::place(tx, &reached, &[], vec![letter::unreadable(raw, why, &writing)?], now)?,
         }
     }

@@ -42,6 +42,8 @@ pub struct Invitation {
     /// From and Sender.
     writers: Vec<Address>,
     bytes: usize,
+    /// What is attached to it: parts with their fields.
+    attachments: Vec<Vec<u8>>,
     limits: Limits,
 }
 
@@ -52,8 +54,6 @@ pub fn in_message(raw: &[u8], limits: &Limits) -> Option<Invitation> {
     if !message::may_hold_items(header, &mime) {
         return None;
     }
-    let most = usize::try_from(message::MOST).unwrap_or(usize::MAX).min(raw.len());
-    let raw = raw.get(..most)?;
     let root = structure::structure(raw, &mime);
     let node = part(&root)?;
     let text = structure::text(raw, node)?;
@@ -64,9 +64,24 @@ pub fn in_message(raw: &[u8], limits: &Limits) -> Option<Invitation> {
     }
     let writers = ["From", "Sender"].iter().flat_map(|name| header::addresses(header, name));
     let writers = writers.filter_map(|writer| writer.address.parse().ok()).collect();
-    let item = Item::only(std::slice::from_ref(&calendar)).ok()?;
+    let item = Item::only(vec![calendar]).ok()?;
     item.check_zones().ok()?;
-    Some(Invitation { method, item, writers, bytes: text.len(), limits: limits.clone() })
+    let attachments = if method == Method::Request { attachments(raw, &root, node) } else { Vec::new() };
+    let bytes = text.len() + attachments.iter().map(Vec::len).sum::<usize>();
+    Some(Invitation { method, item, writers, bytes, attachments, limits: limits.clone() })
+}
+
+/// What goes with an invitation into the calendar: the files that are attached, but not the item itself once more, and
+/// nothing where all of it is too much.
+fn attachments(raw: &[u8], root: &Node, calendar: &Node) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for part in shelf::attached(root, calendar) {
+        if !part.about.is("text", "calendar") && !part.about.is("application", "ics") {
+            all.push(part);
+        }
+    }
+    let bytes: usize = all.iter().map(|part| part.body.len()).sum();
+    if bytes > MOST_BYTES { Vec::new() } else { all.into_iter().filter_map(|part| shelf::with_fields(raw, part)).collect() }
 }
 
 /// The calendar part; not one of a mail that is attached, and not one of a mail that comes back.
@@ -221,12 +236,14 @@ fn change(
     if let Some(reached) = main_box(tx, owner, preferences, tasks)? {
         let held = shelf::held(tx, &invitation.limits, reached.record.id, &item.uid())?;
         let Some(new) = arrive(arrival, held.item.as_ref(), user)? else { return Ok(()) };
-        return shelf::put(tx, &reached, &held, Some(&new), &held.attachments, writing);
+        // A newer version without files leaves those that are there.
+        let attachments = if invitation.attachments.is_empty() { &held.attachments } else { &invitation.attachments };
+        return shelf::put(tx, &reached, &held, Some(&new), attachments, writing);
     }
     let (Some(new), Some(path)) = (arrive(arrival, None, user)?, box_name(preferences, tasks)) else { return Ok(()) };
     check_quota(tx, owner, invitation.bytes as u64 * 2)?;
     crate::domain::messages::ensure(tx, owner, &path, if tasks { "IPF.Task" } else { "IPF.Appointment" }, writing.now)?;
     let Some(reached) = main_box(tx, owner, preferences, tasks)? else { return Ok(()) };
     let held = shelf::held(tx, &invitation.limits, reached.record.id, &item.uid())?;
-    shelf::put(tx, &reached, &held, Some(&new), &[], writing)
+    shelf::put(tx, &reached, &held, Some(&new), &invitation.attachments, writing)
 }

@@ -64,37 +64,41 @@ pub fn recurs(entry: &Component) -> bool {
 impl Item {
     /// The items of calendars, one for each UID and kind, in order. Entries without a UID are items of their own. What a
     /// calendar holds beside its items comes with the first of them; the others have the zones that they name.
-    pub fn all(calendars: &[Component]) -> Vec<Self> {
+    pub fn all(calendars: Vec<Component>) -> Vec<Self> {
         let mut out: Vec<Self> = Vec::new();
         let mut places: HashMap<(bool, String), usize> = HashMap::new();
         for calendar in calendars {
-            let (entries, rest): (Vec<&Component>, Vec<&Component>) = calendar.components.iter().partition(|c| is_entry(c));
+            let Component { name, properties, components } = calendar;
+            let (entries, rest): (Vec<Component>, Vec<Component>) = components.into_iter().partition(is_entry);
             let begin = out.len();
             for entry in entries {
-                let key = (entry.is("VTODO"), uid_of(entry));
+                let key = (entry.is("VTODO"), uid_of(&entry));
                 match places.get(&key).filter(|_| !key.1.is_empty()).and_then(|at| out.get_mut(*at)) {
-                    Some(item) => item.entries.push(entry.clone()),
+                    Some(item) => item.entries.push(entry),
                     None => {
                         places.insert(key, out.len());
-                        out.push(Self { calendar: Component::new(&calendar.name), entries: vec![entry.clone()] });
+                        out.push(Self { calendar: Component::new(&name), entries: vec![entry] });
                     }
                 }
             }
-            let definitions = rest.iter().copied().rev().filter(|c| c.is("VTIMEZONE"));
+            let bytes: usize = properties.iter().map(|property| property.name.len() + property.value.len()).sum();
+            let mut others = out.iter_mut().skip(begin);
+            let first = others.next();
+            let definitions = rest.iter().rev().filter(|c| c.is("VTIMEZONE"));
             let zones: HashMap<String, &Component> =
                 definitions.filter_map(|zone| Some((zone.text("TZID")?.trim().to_owned(), zone))).collect();
-            let bytes: usize = calendar.properties.iter().map(|property| property.name.len() + property.value.len()).sum();
-            for (at, item) in out.iter_mut().enumerate().skip(begin) {
-                if at == begin {
-                    item.calendar.components.extend(rest.iter().copied().cloned());
-                } else {
-                    let named: BTreeSet<String> = item.entries.iter().flat_map(ical::zone::names).map(|n| n.trim().to_owned()).collect();
-                    item.calendar.components.extend(named.iter().filter_map(|name| zones.get(name)).copied().cloned());
-                }
-                if at == begin || bytes <= OWN_BYTES {
-                    item.calendar.properties.clone_from(&calendar.properties);
+            for item in others {
+                let named: BTreeSet<String> = item.entries.iter().flat_map(ical::zone::names).map(|n| n.trim().to_owned()).collect();
+                item.calendar.components.extend(named.iter().filter_map(|name| zones.get(name)).copied().cloned());
+                if bytes <= OWN_BYTES {
+                    item.calendar.properties.clone_from(&properties);
                     item.calendar.remove("METHOD");
                 }
+            }
+            if let Some(item) = first {
+                item.calendar.components = rest;
+                item.calendar.properties = properties;
+                item.calendar.remove("METHOD");
             }
         }
         out.iter_mut().for_each(Self::arrange);
@@ -102,7 +106,7 @@ impl Item {
     }
 
     /// The one item that calendars hold; refused where there is none or another one.
-    pub fn only(calendars: &[Component]) -> Outcome<Self> {
+    pub fn only(calendars: Vec<Component>) -> Outcome<Self> {
         let mut all = Self::all(calendars).into_iter();
         match (all.next(), all.next()) {
             (Some(item), None) => Ok(item),

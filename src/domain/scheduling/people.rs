@@ -30,12 +30,8 @@ pub struct User {
 impl User {
     /// The user of an account, in the calendar of somebody else where there is one.
     pub fn of(caller: &Caller, writes_as: MailAddress, preferences: &Preferences, calendar_of: Option<&Caller>, now: Timestamp) -> Self {
-        let mut own = vec![fold(&caller.address.to_string()), fold(&writes_as.address)];
-        // Nobody is believed to be someone else of this server because he says so.
-        let header = format!("From: {}", preferences.text("UserFrom").replace(char::is_control, " "));
-        let said = header::addresses(header.as_bytes(), "From").into_iter().filter_map(|said| said.address.parse::<Address>().ok());
-        own.extend(said.filter(|said| said.domain != caller.address.domain).map(|said| fold(&said.to_string())));
-        own.dedup();
+        let mut own = own_addresses(caller, preferences);
+        own.push(fold(&writes_as.address));
         let calendar_of = calendar_of.map(|owner| fold(&owner.address.to_string()));
         Self { writes_as, own, calendar_of, zone: preferences.zone(), now }
     }
@@ -84,6 +80,15 @@ impl User {
         }
         found
     }
+}
+
+/// The addresses of an account, folded: its own, and those elsewhere that it says are its own. Nobody is believed to be
+/// someone else of this server because he says so.
+pub fn own_addresses(caller: &Caller, preferences: &Preferences) -> Vec<String> {
+    let header = format!("From: {}", preferences.text("UserFrom").replace(char::is_control, " "));
+    let said = header::addresses(header.as_bytes(), "From").into_iter().filter_map(|said| said.address.parse::<Address>().ok());
+    let elsewhere = said.filter(|said| said.domain != caller.address.domain).map(|said| fold(&said.to_string()));
+    std::iter::once(fold(&caller.address.to_string())).chain(elsewhere).collect()
 }
 
 /// An address as the value of a property.

@@ -49,12 +49,19 @@ pub fn held(tx: &WriteTx, limits: &Limits, mailbox: MailboxId, uid: &str) -> Out
     Ok(held)
 }
 
+/// True where the calendar holds this text, which cannot be read, its index brought up to date.
+pub fn holds_unreadable(tx: &WriteTx, limits: &Limits, mailbox: MailboxId, raw: &[u8]) -> Outcome<bool> {
+    index::catch_up(tx, limits, mailbox)?;
+    let name = calendars::name_of_unreadable(&String::from_utf8_lossy(raw));
+    Ok(!calendars::with_item_uid(tx, mailbox, &name)?.is_empty())
+}
+
 /// The UID of the first item in a message.
 pub fn uid_in(tx: &dyn Read, mailbox: MailboxId, message: Uid) -> Outcome<String> {
     let Some(item) = calendars::item(tx, mailbox, message)? else { return Err(Fault::no_message()) };
     match item.content {
         calendars::Content::Items(items) => items.into_iter().next().map(|series| series.uid).ok_or_else(Fault::no_message),
-        calendars::Content::Unreadable(why) => Err(Fault::bad(why)),
+        calendars::Content::Unreadable { why, .. } => Err(Fault::bad(why)),
     }
 }
 
@@ -69,8 +76,8 @@ impl Held {
         let mime = structure::Limits::of(limits);
         let root = structure::structure(raw, &mime);
         let Ok(Some(found)) = message::calendars(raw, limits) else { return };
-        let found: Vec<_> = message::with_items(&found).cloned().collect();
-        for item in Item::all(&found) {
+        let found = found.into_iter().filter(message::holds_items).collect();
+        for item in Item::all(found) {
             match (item.uid() == uid, self.item.take()) {
                 (true, Some(old)) => self.item = Some(newer(old, item)),
                 (true, None) => self.item = Some(item),
@@ -80,7 +87,9 @@ impl Held {
                 }
             }
         }
-        self.attachments.extend(attachments(raw, &root, message::part(&root)));
+        let calendar = message::part(&root);
+        let attached = calendar.map(|calendar| attached(&root, calendar)).unwrap_or_default();
+        self.attachments.extend(attached.into_iter().filter_map(|part| with_fields(raw, part)));
     }
 }
 
@@ -95,23 +104,29 @@ fn newer(old: Item, mut new: Item) -> Item {
 }
 
 /// The parts of a message that go with its calendar part: neither that part nor another form of it.
-fn attachments(raw: &[u8], root: &Node, calendar: Option<&Node>) -> Vec<Vec<u8>> {
+pub(super) fn attached<'a>(root: &'a Node, calendar: &Node) -> Vec<&'a Node> {
     let mut out = Vec::new();
     let Inside::Parts(parts) = &root.inside else { return out };
     if root.about.subtype == "alternative" {
         return out;
     }
     for part in parts {
-        let holds = calendar.is_some_and(|calendar| part.header.start <= calendar.header.start && calendar.body.end <= part.body.end);
-        if holds && calendar.is_some_and(|calendar| part.header != calendar.header) {
-            out.extend(attachments(raw, part, calendar));
-        } else if !holds && let CopiedPart::Part { mut fields, body } = CopiedPart::of(raw, part) {
-            fields.extend_from_slice(b"\r\n");
-            fields.extend_from_slice(&body);
-            out.push(fields);
+        let holds = part.header.start <= calendar.header.start && calendar.body.end <= part.body.end;
+        match holds {
+            true if part.header != calendar.header => out.extend(attached(part, calendar)),
+            true => {}
+            false => out.push(part),
         }
     }
     out
+}
+
+/// A part as it is stored, with its fields.
+pub(super) fn with_fields(raw: &[u8], part: &Node) -> Option<Vec<u8>> {
+    let CopiedPart::Part { mut fields, body } = CopiedPart::of(raw, part) else { return None };
+    fields.extend_from_slice(b"\r\n");
+    fields.extend_from_slice(&body);
+    Some(fields)
 }
 
 /// Puts an item in the place of what a calendar holds under its UID; None removes that. The rights have been checked but

@@ -35,5 +35,5 @@ pub fn calendar(lines: &str) -> Component {
 
 /// The item of a calendar with these lines inside.
 pub fn item(lines: &str) -> Item {
-    Item::only(&[calendar(lines)]).unwrap()
+    Item::only(vec![calendar(lines)]).unwrap()
 }

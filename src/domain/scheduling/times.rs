@@ -4,6 +4,7 @@
 //! Spec: XIMSS, "Calendar Operations" (calendarPublish); RFC 5545 3.3.5, 3.6.5, 3.8.4.4; RFC 5546 2.1.4.
 
 use crate::format::ical::dates::{self, Written, written};
+use crate::format::ical::series::read;
 use crate::format::ical::zone::{self, Zones};
 use crate::model::calendar::{Clock, Length, WallClock, When};
 use crate::model::component::{Component, Property, protected};
@@ -36,20 +37,16 @@ impl<'a> Times<'a> {
         Self { zones: Zones::of(calendar, session), session }
     }
 
-    fn read(&mut self, property: &Property, text: &str) -> Option<When> {
-        Some(match written(text)? {
-            Written::Date(day) => When::Date(day),
-            Written::Utc(at) => When::Instant(Timestamp(at)),
-            Written::Local(wall) => match property.parameter("TZID").filter(|name| !name.trim().is_empty()) {
-                Some(name) => When::Zoned(wall, self.zones.clock(name)),
-                None => When::Floating(wall),
-            },
-        })
+    /// The clock that a property names.
+    fn clock(&mut self, property: &Property) -> Option<Clock> {
+        let name = property.parameter("TZID").filter(|name| !name.trim().is_empty())?;
+        Some(self.zones.clock(name))
     }
 
     /// The time of a property.
     pub fn when(&mut self, property: &Property) -> Option<When> {
-        self.read(property, &property.value)
+        let clock = self.clock(property);
+        read(&property.value, clock.as_ref())
     }
 
     /// The time of the first property of a name.
@@ -81,8 +78,9 @@ impl<'a> Times<'a> {
     fn instants(&mut self, entry: &Component, name: &str) -> BTreeSet<i64> {
         let mut out = BTreeSet::new();
         for property in entry.all(name) {
+            let clock = self.clock(property);
             for text in property.value.split(',') {
-                let start = self.read(property, text.split('/').next().unwrap_or_default());
+                let start = read(text.split('/').next().unwrap_or_default(), clock.as_ref());
                 out.extend(start.map(|when| self.instant(&when).0));
             }
         }

@@ -146,21 +146,22 @@ fn parameter(text: &str) -> Option<(Option<Parameter>, &str)> {
 }
 
 /// Bytes of the longest name of a zone with brackets in it.
-const LONGEST_ZONE: usize = 256;
+const LONGEST_ZONE: usize = 128;
 
 /// One value of a parameter. The names that Windows shows for its zones, `(UTC+01:00) Berlin, Rome`, come without the
 /// quotes that they need.
 fn parameter_value(text: &str, is_zone: bool) -> Option<(String, &str)> {
     let (mut quoted, mut braced, mut end) = (false, false, None);
-    for (at, c) in text.char_indices() {
-        match c {
+    // What is looked for is ASCII, which is never a part of another character.
+    for (at, b) in text.bytes().enumerate() {
+        match b {
             // What was opened and is not closed for so long opened nothing: each value of a line is looked at once.
             _ if braced && at > LONGEST_ZONE => break,
-            '"' => quoted = !quoted,
-            '(' if is_zone => braced = true,
-            ')' if is_zone => braced = false,
-            ',' if is_zone => {}
-            ',' | ';' | ':' if !quoted && !braced => {
+            b'"' => quoted = !quoted,
+            b'(' if is_zone => braced = true,
+            b')' if is_zone => braced = false,
+            b',' if is_zone => {}
+            b',' | b';' | b':' if !quoted && !braced => {
                 end = Some(at);
                 break;
             }

@@ -18,7 +18,7 @@ pub mod zone;
 
 pub use items::{Item, Items};
 pub use parse::{parse, parse_within};
-pub use series::series;
+pub use series::{series, series_of};
 pub use write::{line, write, write_into};
 
 /// How much is read of one item or one document that is parsed at once.

@@ -7,22 +7,33 @@ mod times;
 
 use super::zone::Zones;
 use crate::model::calendar::{Busy, Clock, Entry, ItemKind, Length, Series};
-use crate::model::component::Component;
+use crate::model::component::{Component, Property};
+use crate::model::names::fold;
 use crate::model::time::Timestamp;
 use gathering::Gathering;
 use times::Times;
+pub use times::read;
 
 /// The items of a VCALENDAR (or one bare VEVENT or VTODO), each with its exceptions. `default` is the clock for zones that
 /// nobody knows. Several main items of one UID that do not start at the same time are several series; of those that do,
 /// the one with the highest SEQUENCE counts.
 pub fn series(component: &Component, default: &Clock) -> Vec<Series> {
+    series_of(component, default, &[])
+}
+
+/// The same for somebody with these addresses, folded: what he has declined takes none of his time.
+pub fn series_of(component: &Component, default: &Clock, own: &[String]) -> Vec<Series> {
     let mut zones = Zones::of(component, default);
     let mut gathering = Gathering::default();
     let bare = std::iter::once(component).filter(|c| kind(c).is_some());
     for item in bare.chain(component.components.iter()) {
         let Some(kind) = kind(item) else { continue };
         let uid = item.text("UID").map(|uid| uid.trim().to_owned()).unwrap_or_default();
-        gathering.add(kind, uid, entry(item, kind, &mut zones));
+        let mut entry = entry(item, kind, &mut zones);
+        if has_declined(item, own) {
+            entry.busy = Busy::Free;
+        }
+        gathering.add(kind, uid, entry);
     }
     gathering.all
 }
@@ -78,6 +89,12 @@ fn entry(item: &Component, kind: ItemKind, zones: &mut Zones) -> Entry {
     }
 }
 
+/// True where one of these addresses is that of an attendee who does not come.
+fn has_declined(item: &Component, own: &[String]) -> bool {
+    let declined = |attendee: &Property| attendee.parameter("PARTSTAT").is_some_and(|said| said.trim().eq_ignore_ascii_case("DECLINED"));
+    !own.is_empty() && item.all("ATTENDEE").any(|attendee| declined(attendee) && own.contains(&fold(address(&attendee.value))))
+}
+
 /// What an item says of itself first, then what its transparency and its status say. Tasks take no one's time.
 fn busy(item: &Component, kind: ItemKind, status: &str) -> Busy {
     if status == "CANCELLED" || kind == ItemKind::Task {
@@ -114,7 +131,7 @@ pub fn clock_of(calendar: &Component, item: &Component, default: &Clock) -> Cloc
 }
 
 /// The instants of one property's value or list, for those who look at a single property.
-pub fn instants(calendar: &Component, property: &crate::model::component::Property, default: &Clock) -> Vec<Timestamp> {
+pub fn instants(calendar: &Component, property: &Property, default: &Clock) -> Vec<Timestamp> {
     let mut zones = Zones::of(calendar, default);
     let mut times = Times { item: calendar, zones: &mut zones };
     property.value.split(',').filter_map(|text| times.read(property, text)).map(|when| when.instant(default)).collect()

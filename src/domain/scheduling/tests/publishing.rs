@@ -78,7 +78,7 @@ fn what_is_no_item_is_refused() {
     ] {
         assert_eq!(refused(text).map_err(|fault| fault.number).unwrap_err(), 500, "{text}");
     }
-    assert!(Item::only(&[super::super::testing::calendar("X-NOTHING:1")]).is_err());
+    assert!(Item::only(vec![super::super::testing::calendar("X-NOTHING:1")]).is_err());
 }
 
 #[test]

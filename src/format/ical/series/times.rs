@@ -111,7 +111,7 @@ impl Times<'_, '_> {
 }
 
 /// The form of a text decides what it is: a day has no zone, whatever its property names.
-fn read(text: &str, clock: Option<&Clock>) -> Option<When> {
+pub fn read(text: &str, clock: Option<&Clock>) -> Option<When> {
     Some(match written(text)? {
         Written::Date(day) => When::Date(day),
         Written::Utc(at) => When::Instant(Timestamp(at)),
