@@ -199,7 +199,14 @@ impl Play {
                 }
                 self.party(client).closed = true;
             }
-            ["run", arguments @ ..] => drop(self.server().run(arguments, "")),
+            ["run", arguments @ ..] => {
+                // A file of the tests, wherever the server runs.
+                let file = |word: &&str| {
+                    if word.starts_with("tests/") { format!("{}/{word}", env!("CARGO_MANIFEST_DIR")) } else { (*word).to_owned() }
+                };
+                let arguments: Vec<String> = arguments.iter().map(file).collect();
+                drop(self.server().run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), ""));
+            }
             ["stop"] => self.server().stop(),
             ["restart"] => {
                 self.parties.clear();

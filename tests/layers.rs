@@ -50,6 +50,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("mail_parser", &["format/"]),
     ("mail_builder", &["format/"]),
     ("sdp_types", &["format/"]),
+    ("rhai", &["domain/scripts.rs", "domain/scripts/"]),
     ("clap", &["app/"]),
     ("toml", &["app/"]),
     ("rustls", &["proto/net/", "proto/http/", "proto/ximss/", "app/"]),

@@ -220,7 +220,7 @@ fn the_size_of_a_mail() {
     let mut client = Client::login(server.ximss(), &user(), "secret");
     // Header, empty line and text together: as many bytes of text fit as the rest leaves room for.
     let append = |bytes: usize| {
-        let text = Element::new("MIME").with("type", "text").with("subtype", "plain").text("x".repeat(70) + &"\nx".repeat(bytes));
+        let text = Element::new("MIME").with("type", "text").with("subtype", "plain").text("x".repeat(70) + "\nx".repeat(bytes).as_str());
         Element::new("messageAppend").with("targetMailbox", "Notes").child(Element::new("EMail").child(text))
     };
     client.ask(r#"<folderOpen folder="F" mailbox="Notes"><field>SIZE</field></folderOpen>"#).ok();

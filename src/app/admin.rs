@@ -8,6 +8,7 @@ pub mod client;
 pub mod server;
 pub mod wire;
 
+use super::applications::{Change, Owner};
 use super::preferences::Scope;
 use crate::model::fault::Outcome;
 use crate::model::flags::Flags;
@@ -104,6 +105,13 @@ pub enum AdminRequest {
         /// Values by name, in text form; an empty one takes the value away.
         changes: Vec<(String, String)>,
     },
+    /// Change scripts, then show those that are there, as `AdminReply::Applications`.
+    Applications {
+        /// Whose.
+        owner: Owner,
+        /// What is changed.
+        change: Option<Change>,
+    },
     /// Store messages: one commit, answered with `AdminReply::Imported`.
     Import {
         /// Whose they become.
@@ -140,6 +148,8 @@ pub enum AdminReply {
     },
     /// Preferences with their values in text form.
     Preferences(Vec<(String, String)>),
+    /// Names of scripts, with their sizes in bytes.
+    Applications(Vec<(String, u64)>),
     /// What became of an import.
     Imported {
         /// Messages that are stored.

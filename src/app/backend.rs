@@ -84,6 +84,10 @@ impl Backend {
                 let values = super::preferences::execute(&self.house.store, scope, changes).await?;
                 replies.reply(AdminReply::Preferences(values)).await
             }
+            AdminRequest::Applications { owner, change } => {
+                let all = super::applications::execute(&self.house, owner, change).await?;
+                replies.reply(AdminReply::Applications(all)).await
+            }
             AdminRequest::Import { account, mailbox, kind, items } => {
                 let reply = self.import(account, (mailbox, kind), items).await?;
                 replies.reply(reply).await

@@ -1,5 +1,6 @@
 //! The command line: what the binary can be asked to do. `--help` of each command is enough to use it.
 
+use super::applications::Owner;
 use super::config::Sources;
 use super::preferences::Scope;
 use super::problem::Problem;
@@ -45,6 +46,9 @@ pub enum Command {
         #[arg(value_name = "NAME=VALUE", value_parser = setting)]
         changes: Vec<(String, String)>,
     },
+    /// Put applications for calls and events, scripts in Rhai, into an account or a domain; list, check and remove them
+    #[command(subcommand)]
+    Apps(AppsCommand),
     /// Take messages in: mbox files, Maildirs, .eml files and folders of them, in name order
     Import(Import),
     /// Write the messages of an account, or of one mailbox, as mbox
@@ -144,6 +148,44 @@ pub enum DomainCommand {
         /// Its name
         #[arg(value_parser = name::<DomainName>)]
         name: DomainName,
+    },
+}
+
+/// What to do with applications.
+#[derive(Debug, Subcommand)]
+pub enum AppsCommand {
+    /// Check a script and put it there, in the place of one of its name; it is then started as NAME and called as #NAME
+    Put {
+        /// The address of an account, or a domain for all its accounts
+        #[arg(value_name = "ACCOUNT-or-DOMAIN", value_parser = name::<Owner>)]
+        owner: Owner,
+        /// The script
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Its name there; without it: that of the file, without .rhai
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// List the scripts of an account or a domain
+    List {
+        /// The address of an account, or a domain
+        #[arg(value_name = "ACCOUNT-or-DOMAIN", value_parser = name::<Owner>)]
+        owner: Owner,
+    },
+    /// Take a script away; tasks that run it go on
+    Remove {
+        /// The address of an account, or a domain
+        #[arg(value_name = "ACCOUNT-or-DOMAIN", value_parser = name::<Owner>)]
+        owner: Owner,
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Say whether a script can be run; if not, in which line it is wrong
+    Check {
+        /// The script
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 
@@ -274,6 +316,11 @@ mod tests {
             "preferences server",
             "preferences example.test TimeZone=Europe/Berlin WorkDays=(Mon)",
             "preferences alice@example.test Language=",
+            "apps put alice@example.test menu.rhai",
+            "apps put example.test menu.rhai --name night",
+            "apps list example.test",
+            "apps remove alice@example.test menu",
+            "apps check menu.rhai",
             "import --account alice@example.test a b",
             "import --account alice@example.test --mailbox Corpus/new a",
             "export --account alice@example.test --mailbox Corpus -",

@@ -3,11 +3,11 @@
 use super::admin::client::Agent;
 use super::admin::{AccountInfo, AdminReply, AdminRequest, Secret};
 use super::backend::Backend;
-use super::cli::{AccountCommand, Cli, Command, ConfigCommand, DomainCommand};
+use super::cli::{AccountCommand, AppsCommand, Cli, Command, ConfigCommand, DomainCommand};
 use super::config::{self, Config, Loaded};
 use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
-use super::{export, import, ops, password, preferences, serve};
+use super::{applications, export, import, ops, password, preferences, serve};
 use crate::domain::auth::generate_password;
 use serde_json::json;
 use std::io::{self, Write};
@@ -23,6 +23,7 @@ pub fn run(cli: &Cli) -> Done {
     match &cli.command {
         Command::Ops { markdown } => return say(&if *markdown { ops::markdown() } else { ops::list() }),
         Command::Config(ConfigCommand::Show { defaults: true }) => return say(&config::show::defaults()),
+        Command::Apps(AppsCommand::Check { file }) => return applications::check(file),
         _ => {}
     }
     let sources = cli.sources();
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli) -> Done {
         Command::Preferences { scope, changes } => {
             with_office(&loaded.config, "preferences", async |office| preferences::run(scope, changes, office).await)
         }
+        Command::Apps(command) => with_office(&loaded.config, "apps", async |office| applications::run(command, office).await),
         Command::Import(what) => with_office(&loaded.config, "import", async |office| import::run(what, &loaded.config, office).await),
         Command::Export(what) => with_office(&loaded.config, "export", async |office| export::run(what, office).await),
         // Answered above.

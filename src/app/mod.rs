@@ -5,6 +5,7 @@
 //! command itself, which opens the `premises`. `backend` does what they ask.
 
 pub mod admin;
+pub mod applications;
 pub mod backend;
 mod calendars;
 pub mod cli;

@@ -6,6 +6,7 @@
 //! Spec: XIMSS, "Signaling".
 
 pub mod actors;
+pub mod address;
 pub mod fork;
 pub mod hub;
 pub mod leg;

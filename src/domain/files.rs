@@ -120,8 +120,10 @@ struct Room {
 
 impl Room {
     fn of(tx: &dyn Read, account: AccountId, limits: &Limits) -> Outcome<Self> {
-        let record = accounts::get(tx, account)?;
-        let setting = |name: &str| record.setting(name).and_then(|text| size(&text));
+        let record = accounts::find_record(tx, account)?;
+        // The files of a domain have the bounds that accounts have by default.
+        let setting = |name: &str| record.as_ref().map_or_else(|| accounts::default_setting(name), |record| record.setting(name));
+        let setting = |name: &str| setting(name).and_then(|text| size(&text));
         Ok(Self {
             usage: files::usage(tx, account)?,
             most_files: setting("MaxWebFiles"),

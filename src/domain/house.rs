@@ -7,6 +7,7 @@ use super::journal::Journal;
 use super::presence::Presences;
 use super::remote_documents::RemoteDocuments;
 use super::rooms::Rooms;
+use super::scripts::Scripts;
 use super::sessions::Sessions;
 use super::signals::Bindings;
 use super::tasks::Tasks;
@@ -60,6 +61,8 @@ pub struct House {
     pub presences: Presences,
     /// Who knows what callees want done with calls.
     pub call_rules: Arc<dyn CallRules>,
+    /// Applications that people write themselves.
+    pub scripts: Scripts,
     /// The tasks that run.
     pub tasks: Tasks,
     /// Rooms where several write to each other.
@@ -83,7 +86,7 @@ pub struct House {
 }
 
 impl House {
-    /// A house over a store. Starts the thread that derives keys; fails where the system gives no thread or no random
+    /// A house over a store. Starts the threads that derive keys and run scripts; fails where the system gives no thread or no random
     /// numbers.
     pub fn new(settings: Settings, store: Store) -> std::io::Result<Self> {
         Ok(Self {
@@ -93,6 +96,7 @@ impl House {
             signals: Bindings::default(),
             presences: Presences::default(),
             call_rules: Arc::new(NoRules),
+            scripts: Scripts::start()?,
             tasks: Tasks::default(),
             rooms: Rooms::default(),
             journal: Journal::default(),

@@ -3,6 +3,7 @@
 //!
 //! - `private/IM/PEER.log`: a line for each instant message, unless the preference `IMHistory` says NO.
 //! - `private/logs/calls-YYYY-MM.log`: a line for each call, unless the account's setting `CallLogs` says NO.
+//! - `private/logs/apps-YYYY-MM.log`: what applications note, and why they have failed.
 //!
 //! A line begins with the time (RFC 3339); its fields stand between tabs, line ends in a text are written `\n`.
 //! Spec: XIMSS, "File Storage Operations" (the special directories); "Instant Messaging", "Signaling".
@@ -37,6 +38,8 @@ pub enum Kind {
     Message,
     /// A call.
     Call,
+    /// What an application notes.
+    Application,
 }
 
 type Waiting = BTreeMap<(AccountAddress, Kind, String), String>;
@@ -112,6 +115,7 @@ fn write(tx: &WriteTx, address: &AccountAddress, kind: Kind, file: &str, lines: 
     let Some(account) = accounts::find(tx, address)? else { return Ok(()) };
     let wanted = match kind {
         Kind::Message => Preferences::read(tx, &Caller { account, address: address.clone() })?.get("IMHistory").is_some_and(Value::is_yes),
+        Kind::Application => true,
         Kind::Call => accounts::get(tx, account)?.setting("CallLogs").is_some_and(|setting| setting.eq_ignore_ascii_case("YES")),
     };
     if !wanted {

@@ -32,6 +32,7 @@ pub mod remote_documents;
 pub mod rooms;
 pub mod roster;
 pub mod scheduling;
+pub mod scripts;
 pub mod sessions;
 pub mod settings;
 pub mod signals;

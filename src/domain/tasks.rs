@@ -5,10 +5,13 @@
 //! said not to be there. Meetings name a task so that others find it; which task that is, is known in memory only.
 //! Spec: XIMSS, "Real-Time Application Management".
 
+pub mod called;
 pub mod meetings;
 pub mod programs;
 pub mod task;
 
+use super::access::Caller;
+use super::house::House;
 use super::signals::Inbox;
 use super::tell::tell;
 use crate::model::fault::{Fault, Outcome};
@@ -16,6 +19,7 @@ use crate::model::ids::AccountId;
 use crate::model::signal::Signal;
 use crate::model::task::{TaskEvent, TaskId};
 use actix::Addr;
+use programs::Program;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +42,19 @@ enum Ear {
 struct Running {
     owner: AccountId,
     ear: Ear,
+}
+
+/// The program of a name: one that is built in, else a script of the account's or of its domain's.
+pub async fn program(house: &House, owner: &Caller, name: &str, entry: Option<&str>) -> Outcome<Box<dyn Program>> {
+    let entry = entry.filter(|entry| !entry.is_empty());
+    if let Some(program) = programs::built_in(name) {
+        return match entry {
+            None | Some("main") => Ok(program),
+            Some(_) => Err(Fault::not_found("application entry does not exist")),
+        };
+    }
+    let script = house.scripts.find(&house.store, owner, name.trim_start_matches('#'), entry.unwrap_or("main")).await?;
+    Ok(Box::new(script))
 }
 
 /// A meeting by the account it belongs to, its set and its name.

@@ -39,6 +39,18 @@ pub fn parse(sdp: &Sdp) -> Outcome<SessionDescription> {
     })
 }
 
+/// The answer of whoever sends back what it gets: the same description, with what only one side can be turned round.
+pub fn mirrored(offer: &Sdp) -> Sdp {
+    let turned = |line: &str| match line.trim_end_matches('\r') {
+        "a=sendonly" => "a=recvonly".to_owned(),
+        "a=recvonly" => "a=sendonly".to_owned(),
+        "a=setup:actpass" | "a=setup:passive" => "a=setup:active".to_owned(),
+        "a=setup:active" => "a=setup:passive".to_owned(),
+        same => same.to_owned(),
+    };
+    Sdp(offer.0.lines().map(|line| turned(line) + "\r\n").collect())
+}
+
 fn other(attribute: &Attribute) -> SdpAttribute {
     SdpAttribute { name: attribute.attribute.clone(), value: attribute.value.clone() }
 }
@@ -177,6 +189,14 @@ fn written(media: &Media, session_address: Option<&str>) -> sdp_types::Media {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mirror_turns_sides() {
+        let offer = Sdp("v=0\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\na=setup:actpass\r\na=x:sendonly\r\n".to_owned());
+        let answer = mirrored(&offer);
+        assert_eq!(answer.0, "v=0\r\nm=audio 9 RTP/AVP 0\r\na=recvonly\r\na=setup:active\r\na=x:sendonly\r\n");
+        assert_eq!(mirrored(&Sdp(String::new())), Sdp(String::new()));
+    }
 
     const TEXT: &str = "v=0\r\no=- 6528207572740520089 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\na=group:BUNDLE audio\r\n\
                         m=audio 50739 RTP/SAVPF 0 8 126\r\nc=IN IP4 10.255.255.255\r\na=sendrecv\r\na=ptime:20\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\

@@ -65,10 +65,43 @@ pub enum CallTarget {
     Account(AccountAddress),
     /// One device of an account.
     Device(AccountAddress, ClientId),
-    /// An application of this server: `#echo`.
-    Application(String),
+    /// An application of this server.
+    Application(Application),
     /// An address that only a gateway can reach.
     Foreign(String),
+}
+
+/// An application as an address names it: `#name`, with parameters and an entry `#name{one,two}#entry`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Application {
+    /// Whose it is: the account that calls it, or turns a call to it.
+    pub owner: AccountAddress,
+    /// Its name.
+    pub name: String,
+    /// What it is given.
+    pub parameters: Vec<String>,
+    /// Where it is entered; None for its main entry.
+    pub entry: Option<String>,
+}
+
+impl Application {
+    /// Reads an address that begins with `#`.
+    pub fn of(text: &str, owner: &AccountAddress) -> Result<Self, Fault> {
+        let incorrect = || Fault::incorrect("peer");
+        let text = text.trim().strip_prefix('#').filter(|text| text.len() <= 1_024).ok_or_else(incorrect)?;
+        let (name, rest) = text.split_at(text.find(['{', '#']).unwrap_or(text.len()));
+        let (parameters, rest) = match rest.strip_prefix('{') {
+            Some(rest) => rest.split_once('}').ok_or_else(incorrect)?,
+            None => ("", rest),
+        };
+        let entry = if rest.is_empty() { None } else { Some(rest.strip_prefix('#').ok_or_else(incorrect)?.to_owned()) };
+        let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+        if !is_name(name) || !entry.as_deref().is_none_or(is_name) || parameters.chars().any(char::is_control) {
+            return Err(incorrect());
+        }
+        let parameters = parameters.split(',').filter(|_| !parameters.is_empty()).map(|text| text.trim().to_owned()).collect();
+        Ok(Self { owner: owner.clone(), name: name.to_owned(), parameters, entry })
+    }
 }
 
 /// One exchange of an offer, a solicitation or another request inside a call, by who began it.
@@ -297,6 +330,18 @@ impl CallEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn applications_have_addresses() {
+        let owner: AccountAddress = "alice@example.test".parse().unwrap();
+        let read = |text: &str| Application::of(text, &owner).map(|read| (read.name, read.parameters, read.entry));
+        assert_eq!(read("#echo"), Ok(("echo".to_owned(), vec![], None)));
+        let whole = ("menu".to_owned(), vec!["de".to_owned(), "slow".to_owned()], Some("night".to_owned()));
+        assert_eq!(read("#menu{de, slow}#night"), Ok(whole));
+        for wrong in ["echo", "#", "#a b", "#a{b", "#a{b}c", "#a#", "#../a", "#a#b#c"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn names_of_incoming_calls_are_ours() {

@@ -73,13 +73,18 @@ pub const SETTING_DEFAULTS: &[(&str, &str)] = &[
     ("DefaultWebPage", "default.html"),
 ];
 
+/// What a setting is where nobody has set it.
+pub fn default_setting(name: &str) -> Option<String> {
+    SETTING_DEFAULTS.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
 impl AccountRecord {
     /// A setting as text: the account's own value or the default.
     pub fn setting(&self, name: &str) -> Option<String> {
         match self.settings.get(name) {
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
-            _ => SETTING_DEFAULTS.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
+            _ => default_setting(name),
         }
     }
     /// The person's name.
@@ -165,11 +170,42 @@ pub fn put_domain_preferences(tx: &WriteTx, name: &DomainName, preferences: &Dic
     records::put(tx, DOMAINS, &Key::default().text(name.as_str()), &record)
 }
 
+fn domain_files_key(name: &DomainName) -> Key {
+    Key::default().text("files of domain").u8(0).text(name.as_str())
+}
+
+/// Where the files of a domain are: under a number of their own, like those of an account; None where it has none.
+pub fn domain_files(tx: &dyn Read, name: &DomainName) -> Outcome<Option<AccountId>> {
+    records::get(tx, META, &domain_files_key(name))
+}
+
+/// The same, made where the domain has none.
+pub fn make_domain_files(tx: &WriteTx, name: &DomainName) -> Outcome<AccountId> {
+    if let Some(known) = domain_files(tx, name)? {
+        return Ok(known);
+    }
+    let id = next_account(tx)?;
+    records::put(tx, META, &domain_files_key(name), &id)?;
+    Ok(id)
+}
+
+/// A number that no account has had.
+fn next_account(tx: &WriteTx) -> Outcome<AccountId> {
+    let counter = Key::default().text("last account");
+    let id = AccountId(records::get::<u64>(tx, META, &counter)?.unwrap_or(0) + 1);
+    records::put(tx, META, &counter, &id.0)?;
+    Ok(id)
+}
+
 /// Removes a domain that has no accounts.
 pub fn remove_domain(tx: &WriteTx, name: &DomainName) -> Outcome<()> {
     domain(tx, name)?.ok_or_else(|| Fault::not_found("domain does not exist"))?;
     if !list(tx, Some(name))?.is_empty() {
         return Err(Fault::state("the domain still has accounts"));
+    }
+    if let Some(id) = domain_files(tx, name)? {
+        files::forget(tx, id)?;
+        tx.delete(META, domain_files_key(name).bytes())?;
     }
     tx.delete(DOMAINS, name.as_str().as_bytes()).map(drop)
 }
@@ -194,9 +230,14 @@ pub fn find(tx: &dyn Read, address: &AccountAddress) -> Outcome<Option<AccountId
     records::get(tx, ACCOUNT_NAMES, &name_key(address))
 }
 
+/// An account's record; None where no account has the number.
+pub fn find_record(tx: &dyn Read, id: AccountId) -> Outcome<Option<AccountRecord>> {
+    records::get(tx, ACCOUNTS, &Key::of(id.0))
+}
+
 /// An account's record.
 pub fn get(tx: &dyn Read, id: AccountId) -> Outcome<AccountRecord> {
-    records::get(tx, ACCOUNTS, &Key::of(id.0))?.ok_or_else(Fault::no_account)
+    find_record(tx, id)?.ok_or_else(Fault::no_account)
 }
 
 /// Stores an account's record.
@@ -225,9 +266,7 @@ pub fn create(tx: &WriteTx, record: &AccountRecord) -> Outcome<AccountId> {
     if departed::is_marked(tx, &record.address)? {
         return Err(Fault::state("an account of this name is still being removed"));
     }
-    let counter = Key::default().text("last account");
-    let id = AccountId(records::get::<u64>(tx, META, &counter)?.unwrap_or(0) + 1);
-    records::put(tx, META, &counter, &id.0)?;
+    let id = next_account(tx)?;
     records::put(tx, ACCOUNT_NAMES, &name_key(&record.address), &id)?;
     put(tx, id, record)?;
     put_state(tx, id, &AccountState::default())?;

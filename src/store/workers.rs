@@ -11,6 +11,8 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// How long a thread waits for work before it rests.
 const QUIET: Duration = Duration::from_secs(1);
+/// The stack of a thread, in bytes.
+const STACK: usize = 1 << 20;
 
 /// The jobs that wait. One that comes wakes one thread, and none when all are at work.
 #[derive(Default)]
@@ -100,10 +102,19 @@ impl Workers {
 
     /// The same, with something that each thread does when it has had nothing to do for a second.
     pub fn start_with_rest(name: &str, threads: usize, waiting: usize, rest: fn()) -> std::io::Result<Self> {
+        Self::start_all(name, threads, waiting, STACK, rest)
+    }
+
+    /// The same for jobs that need so many bytes of stack.
+    pub fn start_with_stack(name: &str, threads: usize, waiting: usize, stack: usize) -> std::io::Result<Self> {
+        Self::start_all(name, threads, waiting, stack, || ())
+    }
+
+    fn start_all(name: &str, threads: usize, waiting: usize, stack: usize, rest: fn()) -> std::io::Result<Self> {
         let handle = Handle(Arc::default());
         for number in 0..threads {
             let queue = handle.0.clone();
-            std::thread::Builder::new().name(format!("{name}-{number}")).stack_size(1 << 20).spawn(move || {
+            std::thread::Builder::new().name(format!("{name}-{number}")).stack_size(stack).spawn(move || {
                 let mut rested = true;
                 while let Some(job) = queue.next(&mut rested, rest) {
                     if catch_unwind(AssertUnwindSafe(job)).is_err() {

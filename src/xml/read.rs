@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn refuses_what_must_not_come_in() {
-        let deep = "<a>".repeat(65) + &"</a>".repeat(65);
+        let deep = "<a>".repeat(65) + "</a>".repeat(65).as_str();
         let many = format!("<a {}/>", (0..129).map(|i| format!("b{i}='' ")).collect::<String>());
         let long = format!("<a b='{}'/>", "x".repeat(64 * 1024));
         for bad in [
@@ -239,7 +239,7 @@ mod tests {
             assert!(read(bad).is_err(), "{:.60}", bad);
         }
         assert!(document(b"<a>\xff</a>", &Limits::default()).is_err());
-        let ok = "<a>".repeat(64) + &"</a>".repeat(64);
+        let ok = "<a>".repeat(64) + "</a>".repeat(64).as_str();
         assert!(read(&ok).is_ok());
     }
 

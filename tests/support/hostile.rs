@@ -101,7 +101,8 @@ fn shapes() -> Vec<Hostile> {
         many("4,000 endless items in one message", 4_000, |n| event(n, "RRULE:FREQ=MINUTELY;BYSECOND=1,2,3;COUNT=99999999\r\n")),
         of_lines(
             "10,000 attendees",
-            &(0..10_000).fold(String::new(), |all, n| all + &format!("ATTENDEE;CN=\"A{n}\";RSVP=TRUE:MAILTO:a{n}@hostile.test\r\n")),
+            &(0..10_000)
+                .fold(String::new(), |all, n| all + format!("ATTENDEE;CN=\"A{n}\";RSVP=TRUE:MAILTO:a{n}@hostile.test\r\n").as_str()),
         ),
         of_lines("250,000 properties", &"A:\r\n".repeat(250_000)),
         Hostile { name: "recursive components", text: calendar(&nested) },

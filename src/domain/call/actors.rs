@@ -18,8 +18,9 @@ use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::sessions;
 use crate::domain::signals::{Binding, Inbox};
+use crate::domain::tasks::called;
 use crate::domain::tell::tell;
-use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
+use crate::model::call::{Application, CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
 use crate::model::signal::{Sdp, Signal, SignalFailure};
@@ -43,6 +44,11 @@ struct FromLeg(LegId, CallSignal);
 #[derive(Message)]
 #[rtype(result = "()")]
 struct LookedUp(CallTarget, SignalFailure);
+
+/// An application that was called is found, or is not.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Opened(CallTarget, Result<called::Found, SignalFailure>);
 
 /// What a callee's rules have answered.
 #[derive(Message)]
@@ -239,7 +245,7 @@ impl Call {
         let (address, found) = match &target {
             CallTarget::Account(address) => (address.clone(), bindings.of(address)),
             CallTarget::Device(address, client) => (address.clone(), bindings.find(address, client).into_iter().collect()),
-            CallTarget::Application(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "application does not exist")),
+            CallTarget::Application(application) => return self.open(application.clone(), ctx),
             CallTarget::Foreign(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "there is no way to this address")),
         };
         let found: Vec<_> = found.into_iter().filter(|binding| self.rings(binding)).collect();
@@ -266,21 +272,48 @@ impl Call {
         !self.legs.contains_key(&LegId::CALLER) || !binding.inbox.is(&self.maker)
     }
 
+    /// Finds an application that is called.
+    fn open(&mut self, application: Application, ctx: &mut Context<Self>) {
+        let (house, call) = (self.house.clone(), ctx.address());
+        let work = async move {
+            let target = CallTarget::Application(application.clone());
+            tell(&call, Opened(target, called::find(&house, application).await));
+        };
+        ctx.spawn(work.into_actor(self));
+    }
+
     fn rung(&mut self, target: CallTarget, bindings: Vec<Arc<Binding>>, ctx: &mut Context<Self>) {
         let devices = bindings.iter().filter_map(|binding| self.device(binding, ctx.address()).ok()).collect();
         self.hub.rung(&target, devices, Instant::now());
     }
 
     fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
-        let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
-        let machine = Leg::callee(leg, tag.clone(), Instant::now());
-        let (name, inbox) = (binding.inbox.next_call(), binding.inbox.clone());
         let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
-        let actor = CallLeg::new(machine, name, Place { call, leg }, inbox, shown).start();
-        self.legs.insert(leg, actor);
         self.log.rung(&binding.caller.address);
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
+        self.leg(binding.inbox.clone(), party, shown, call)
+    }
+
+    /// A leg for whoever takes its signals there.
+    fn leg(&mut self, inbox: Inbox, party: CallParty, shown: Shown, call: Addr<Self>) -> Outcome<Device> {
+        let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
+        let machine = Leg::callee(leg, tag.clone(), Instant::now());
+        let actor = CallLeg::new(machine, inbox.next_call(), Place { call, leg }, inbox, shown).start();
+        self.legs.insert(leg, actor);
         Ok(Device { leg, tag, party })
+    }
+
+    /// An application that was found is started with its leg.
+    fn opened(&mut self, target: &CallTarget, found: Result<called::Found, SignalFailure>, call: Addr<Self>) {
+        let rung = found.and_then(|found| {
+            let party = CallParty { address: found.address(), name: None };
+            let inbox = found.start(self.house.clone())?;
+            self.leg(inbox, party, Shown::No, call).map_err(|fault| SignalFailure::new(500, fault.text))
+        });
+        match rung {
+            Ok(device) => self.hub.rung(target, vec![device], Instant::now()),
+            Err(failure) => self.hub.not_rung(target, failure),
+        }
     }
 }
 
@@ -308,6 +341,14 @@ impl Handler<LookedUp> for Call {
     type Result = ();
     fn handle(&mut self, LookedUp(target, failure): LookedUp, ctx: &mut Self::Context) {
         self.hub.not_rung(&target, failure);
+        self.run(ctx);
+    }
+}
+
+impl Handler<Opened> for Call {
+    type Result = ();
+    fn handle(&mut self, Opened(target, found): Opened, ctx: &mut Self::Context) {
+        self.opened(&target, found, ctx.address());
         self.run(ctx);
     }
 }

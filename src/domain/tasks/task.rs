@@ -1,123 +1,268 @@
-//! `Task`: the actor around a program. It tells it what happens and does what it wants done.
+//! `Task`: the actor around a program. It tells it what happens, one thing at a time, and does what it wants done.
 //!
+//! A program that may take its time is told on a thread of its own, and rests after that for so much longer than it took
+//! that no task keeps such a thread busy. Whatever such a program does wrong ends its task and nothing else.
 //! Spec: XIMSS, "Real-Time Application Management" (taskStart, taskSendEvent, taskEvent).
 
-use super::programs::{Deed, Program};
+mod deeds;
+
+use super::programs::{Happening, Program};
 use super::{Ear, Entry};
 use crate::domain::access::Caller;
-use crate::domain::call::actors::Call;
+use crate::domain::call::actors::{CallLeg, SessionEnded};
 use crate::domain::house::House;
-use crate::domain::im;
+use crate::domain::journal::Kind;
+use crate::domain::pace::Pace;
 use crate::domain::rooms::OpenRoom;
 use crate::domain::signals::{Inbox, Item, SignalsWaiting};
-use crate::model::call::{CallParty, CallTarget};
+use crate::domain::tell::tell;
+use crate::model::call::{CallEvent, LegName};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::signal::Signal;
 use crate::model::task::{TaskEvent, TaskId};
+use crate::model::time::Timestamp;
 use crate::model::value::Value;
-use crate::store::accounts;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use futures_util::future::LocalBoxFuture;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a task may be idle.
 const IDLE: Duration = Duration::from_secs(24 * 3_600);
+/// How many times longer a program rests than it has taken.
+const REST: u32 = 9;
+/// What a script may want of others: a second, and at once.
+const DEEDS: (u32, u32) = (20, 200);
+/// The most calls that a task has a leg in.
+const MOST_CALLS: usize = 64;
 
 /// Something happens. Bounded by the count that the directory of tasks keeps.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Happens(pub TaskEvent);
 
+/// Where a task comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The session or the task that started it; None where a call did.
+    pub starter: Option<TaskId>,
+    /// How many tasks started each other before it.
+    pub generation: u32,
+}
+
+/// A program with its name and what it is given.
+pub struct Running {
+    /// The name it was found by.
+    pub name: String,
+    /// The program.
+    pub program: Box<dyn Program>,
+    /// What it is given.
+    pub parameters: Vec<String>,
+}
+
+/// Something that takes a while, and what the program hears of it.
+type Work = LocalBoxFuture<'static, Outcome<Option<Happening>>>;
+
 /// The actor.
 pub struct Task {
     house: Arc<House>,
     owner: Caller,
-    starter: TaskId,
-    parameters: Vec<String>,
-    program: Box<dyn Program>,
+    origin: Origin,
+    name: String,
+    /// None while it hears something elsewhere, and when it has ended badly.
+    program: Option<Box<dyn Program>>,
+    takes_long: bool,
+    /// What it has not yet heard.
+    happenings: VecDeque<Happening>,
     waiting: Arc<AtomicUsize>,
     entry: Option<Entry>,
-    /// Where the reports of a call come to.
-    reports: Option<Inbox>,
+    /// Where what its calls and messages bring comes to.
+    inbox: Inbox,
+    legs: Vec<(LegName, Addr<CallLeg>)>,
+    /// It was called.
+    called: bool,
+    /// It goes on after its calls.
+    stays: bool,
+    timers: Vec<(String, SpawnHandle)>,
+    /// What is still to be done for the program, by its name.
+    works: VecDeque<(&'static str, Work)>,
+    at_work: bool,
+    /// Requests to legs that have not been answered.
+    asking: usize,
+    /// It has ended, and goes when all that it wanted is done.
+    ends: bool,
     room: Option<OpenRoom>,
-    last: tokio::time::Instant,
+    pace: Pace,
+    last: Instant,
 }
 
 impl Task {
-    /// Starts a program for a session. Gives the task.
-    pub fn begin(house: Arc<House>, owner: Caller, starter: TaskId, program: Box<dyn Program>, parameters: Vec<String>) -> Outcome<TaskId> {
+    /// Starts a program. Gives the task, and where its calls come to.
+    pub fn begin(house: Arc<House>, owner: Caller, origin: Origin, running: Running) -> Outcome<(TaskId, Inbox)> {
         let (waiting, tasks, account) = (Arc::new(AtomicUsize::new(0)), house.tasks.clone(), owner.account);
-        let mut entered = Err(Fault::internal());
+        let mut begun = Err(Fault::internal());
         Self::create(|ctx| {
+            let inbox = Inbox::new(ctx.address().recipient());
             let entry = tasks.enter(account, Ear::Task(ctx.address(), waiting.clone()));
-            entered = entry.as_ref().map(Entry::id).map_err(Clone::clone);
-            let last = tokio::time::Instant::now();
-            Self { house, owner, starter, parameters, program, waiting, entry: entry.ok(), reports: None, room: None, last }
+            begun = entry.as_ref().map(|entry| (entry.id(), inbox.clone())).map_err(Clone::clone);
+            let Running { name, program, parameters } = running;
+            let (takes_long, now) = (program.takes_long(), Instant::now());
+            Self {
+                house,
+                owner,
+                origin,
+                name,
+                program: Some(program),
+                takes_long,
+                happenings: VecDeque::from([Happening::Begun { starter: origin.starter, parameters }]),
+                waiting,
+                entry: entry.ok(),
+                inbox,
+                legs: Vec::new(),
+                called: false,
+                stays: false,
+                timers: Vec::new(),
+                works: VecDeque::new(),
+                at_work: false,
+                asking: 0,
+                ends: false,
+                room: None,
+                pace: Pace::new(DEEDS.0, DEEDS.1, now),
+                last: now,
+            }
         });
-        entered
+        begun
     }
 
-    fn carry_out(&mut self, deeds: Vec<Deed>, ctx: &mut Context<Self>) {
-        self.last = tokio::time::Instant::now();
-        for deed in deeds {
-            match deed {
-                Deed::Tell(to, name, parameter) => {
-                    let event = TaskEvent { from: self.entry.as_ref().map(Entry::id), name, parameter };
-                    // One that has ended does not hear it.
-                    let _ = self.house.tasks.tell(to, event);
-                }
-                Deed::Call(peer) => self.call(&peer, ctx),
-                Deed::OpenRoom(name) => self.open_room(&name, ctx),
-                Deed::End => ctx.stop(),
+    fn id(&self) -> Option<TaskId> {
+        self.entry.as_ref().map(Entry::id)
+    }
+
+    /// Something happens.
+    fn happens(&mut self, what: Happening, ctx: &mut Context<Self>) {
+        self.happenings.push_back(what);
+        self.go_on(ctx);
+    }
+
+    /// The program hears what it has not yet heard.
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.last = Instant::now();
+        while let Some(mut program) = self.program.take().filter(|_| !self.ends) {
+            let Some(what) = self.happenings.pop_front() else {
+                self.program = Some(program);
+                return;
+            };
+            let ended = ended_call(&what);
+            if self.takes_long {
+                return self.think(program, what, ended, ctx);
             }
+            let deeds = program.hear(what);
+            self.program = Some(program);
+            self.heard(deeds, ended, ctx);
         }
     }
 
-    /// Opens a room, unless an account has the name. The starter hears of it, or of what stands in its way.
-    fn open_room(&mut self, name: &str, ctx: &mut Context<Self>) {
-        let address = im::peer(name, &self.owner).ok().and_then(|peer| peer.account());
-        let address = address.filter(|address| address.domain == self.owner.address.domain);
-        let Some(address) = address else { return self.room_opened(Err(Fault::incorrect("room")), ctx) };
-        let (house, asked) = (self.house.clone(), address.clone());
+    /// The program hears something elsewhere, while nothing else happens here.
+    fn think(&mut self, mut program: Box<dyn Program>, what: Happening, ended: Option<LegName>, ctx: &mut Context<Self>) {
+        let scripts = self.house.scripts.clone();
         let work = async move {
-            match house.store.read(move |tx| accounts::find(tx, &asked)).await? {
-                Some(_) => Err(Fault::exists("an account has this name")),
-                None => house.rooms.open(house.clone(), address),
+            let heard = scripts.run(move || {
+                let begun = Instant::now();
+                let deeds = program.hear(what);
+                Ok((program, deeds, begun.elapsed()))
+            });
+            let heard = heard.await;
+            if let Ok((_, _, took)) = &heard {
+                tokio::time::sleep(*took * REST).await;
             }
+            heard
         };
-        ctx.spawn(work.into_actor(self).map(|opened, task, ctx| task.room_opened(opened, ctx)));
+        let thought = work.into_actor(self).map(|heard, task, ctx| {
+            match heard {
+                Ok((program, deeds, _)) => {
+                    task.program = Some(program);
+                    task.heard(deeds, ended, ctx);
+                }
+                // It has panicked, and is gone.
+                Err(fault) => task.fails(&fault, ctx),
+            }
+            task.go_on(ctx);
+        });
+        ctx.wait(thought);
     }
 
-    fn room_opened(&mut self, opened: Outcome<OpenRoom>, ctx: &mut Context<Self>) {
-        let tell = |name: &str, text: String| Deed::Tell(self.starter, name.to_owned(), Value::String(text));
-        let deeds = match opened {
-            Ok(room) => {
-                let deeds = vec![tell("opened", room.address().to_string())];
-                self.room = Some(room);
-                deeds
-            }
-            Err(fault) => vec![tell("failed", fault.text.into_owned()), Deed::End],
-        };
-        self.carry_out(deeds, ctx);
-    }
-
-    fn call(&mut self, peer: &str, ctx: &mut Context<Self>) {
-        let reports = Inbox::new(ctx.address().recipient());
-        self.reports = Some(reports.clone());
-        let from = CallParty { address: self.owner.address.to_string(), name: None };
-        let target = im::peer(peer, &self.owner).ok().and_then(|peer| peer.account()).map(CallTarget::Account);
-        let made = match target {
-            Some(target) => {
-                let to = CallParty { address: peer.to_owned(), name: None };
-                Call::connect(self.house.clone(), &self.owner.address, from, target, to, reports)
-            }
-            None => Err(Fault::incorrect("peer")),
-        };
-        if let Err(fault) = made {
-            let deeds = [&*fault.text, ""].iter().flat_map(|text| self.program.call_report(text)).collect();
-            self.carry_out(deeds, ctx);
+    /// The program has heard something and wants something.
+    fn heard(&mut self, deeds: Outcome<Vec<super::programs::Deed>>, ended: Option<LegName>, ctx: &mut Context<Self>) {
+        match deeds {
+            Ok(deeds) => deeds.into_iter().for_each(|deed| self.carry_out(deed, ctx)),
+            Err(fault) => self.fails(&fault, ctx),
         }
+        if let Some(leg) = ended {
+            self.release(&leg, ctx);
+        }
+    }
+
+    /// A leg is not used any more. A task that was called ends with its last call.
+    fn release(&mut self, leg: &LegName, ctx: &mut Context<Self>) {
+        for (_, leg) in self.legs.extract_if(.., |(name, _)| name == leg) {
+            tell(&leg, SessionEnded);
+        }
+        if self.called && self.legs.is_empty() && !self.stays {
+            self.end(ctx);
+        }
+    }
+
+    /// Nothing more happens to it; it goes when all that it wanted is done.
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        self.ends = true;
+        if !self.at_work && self.works.is_empty() && self.asking == 0 {
+            ctx.stop();
+        }
+    }
+
+    /// Something that it wanted is done.
+    fn done(&mut self, ctx: &mut Context<Self>) {
+        if self.ends {
+            self.end(ctx);
+        }
+    }
+
+    /// The program cannot go on: whoever started it hears why, and its owner finds it written.
+    fn fails(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
+        self.note(&format!("failed: {}", fault.text));
+        self.program = None;
+        if let Some(starter) = self.origin.starter {
+            let event = TaskEvent { from: self.id(), name: "[Failed]".to_owned(), parameter: Value::from(&*fault.text) };
+            let _ = self.house.tasks.tell(starter, event);
+        }
+        self.end(ctx);
+    }
+
+    /// Writes a line where the owner finds it.
+    fn note(&self, text: &str) {
+        tracing::info!(owner = %self.owner.address, application = self.name, "{text}");
+        let now = Timestamp::now();
+        let file = format!("private/logs/apps-{}.log", now.iso8601().get(..7).unwrap_or_default());
+        self.house.journal.note(&self.owner.address, Kind::Application, file, now, &[&self.name, text]);
+    }
+
+    /// A call rings here.
+    fn rings(&mut self, name: LegName, leg: Addr<CallLeg>) {
+        if self.legs.len() >= MOST_CALLS {
+            return tell(&leg, SessionEnded);
+        }
+        self.called = true;
+        self.legs.push((name, leg));
+    }
+}
+
+/// The call that ends with this.
+fn ended_call(what: &Happening) -> Option<LegName> {
+    match what {
+        Happening::Call(leg, CallEvent::Disconnected(_) | CallEvent::TakenElsewhere(_)) => Some(leg.clone()),
+        _ => None,
     }
 }
 
@@ -133,15 +278,21 @@ impl Actor for Task {
                 ctx.stop();
             }
         });
-        let deeds = self.program.begin(self.starter, &self.parameters);
-        self.carry_out(deeds, ctx);
+        self.go_on(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        // Whoever started it hears of its end.
         self.room.take();
-        let event = TaskEvent { from: self.entry.as_ref().map(Entry::id), name: "[Dead]".to_owned(), parameter: Default::default() };
-        let _ = self.house.tasks.tell(self.starter, event);
+        let unheard = self.inbox.close().into_iter().filter_map(|item| match item {
+            Item::Call(_, leg) => Some(leg),
+            Item::Signal(_) => None,
+        });
+        self.legs.drain(..).map(|(_, leg)| leg).chain(unheard).for_each(|leg| tell(&leg, SessionEnded));
+        // Whoever started it hears of its end.
+        if let (Some(starter), Some(_)) = (self.origin.starter, &self.entry) {
+            let event = TaskEvent { from: self.id(), name: "[Dead]".to_owned(), parameter: Default::default() };
+            let _ = self.house.tasks.tell(starter, event);
+        }
         self.entry.take();
     }
 }
@@ -150,20 +301,22 @@ impl Handler<Happens> for Task {
     type Result = ();
     fn handle(&mut self, Happens(event): Happens, ctx: &mut Self::Context) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        let deeds = self.program.hear(&event);
-        self.carry_out(deeds, ctx);
+        self.happens(Happening::Told(event), ctx);
     }
 }
 
 impl Handler<SignalsWaiting> for Task {
     type Result = ();
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
-        let waiting = self.reports.as_ref().map(Inbox::take).unwrap_or_default();
-        for item in waiting {
-            if let Item::Signal(Signal::CallReport(text)) = item {
-                let deeds = self.program.call_report(&text);
-                self.carry_out(deeds, ctx);
+        for item in self.inbox.take() {
+            match item {
+                Item::Call(name, leg) => self.rings(name, leg),
+                Item::Signal(Signal::Call(leg, event)) => self.happenings.push_back(Happening::Call(leg, event)),
+                Item::Signal(Signal::CallReport(text)) => self.happenings.push_back(Happening::Report(text)),
+                Item::Signal(Signal::ImFailed(failure)) => self.happenings.push_back(Happening::ImFailed(failure)),
+                Item::Signal(_) => {}
             }
         }
+        self.go_on(ctx);
     }
 }

@@ -134,7 +134,7 @@ mod tests {
                  RRULE:{rule}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
             )
         };
-        let mut text = zone("Twice", "+0300", "FREQ=YEARLY") + &zone("twice", "-0300", "FREQ=YEARLY");
+        let mut text = zone("Twice", "+0300", "FREQ=YEARLY") + zone("twice", "-0300", "FREQ=YEARLY").as_str();
         (0..2_000).for_each(|n| text += &zone(&format!("Own {n}"), "+0100", "FREQ=SECONDLY"));
         let calendar = &crate::format::ical::parse(text.as_bytes()).unwrap()[0];
         let mut zones = Zones::of(calendar, &Clock::GMT);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::call::stages::NO_ANSWER;
+use crate::model::call::Application;
 
 fn target(name: &str) -> CallTarget {
     CallTarget::Account(format!("{name}@example.test").parse().unwrap())
@@ -108,7 +109,7 @@ fn nobody_rings_for_ever() {
 }
 
 fn application() -> CallTarget {
-    CallTarget::Application("voicemail".to_owned())
+    CallTarget::Application(Application::of("#voicemail", &"bob@example.test".parse().unwrap()).unwrap())
 }
 
 #[test]

@@ -1,12 +1,10 @@
-//! Calls: what a client hears of its legs, and whom it may name.
+//! Calls: what a client hears of its legs.
 //!
 //! Spec: XIMSS, "Signaling" (callIncoming to callInfo, makeCallReport).
 
 use super::im::{elements, fragment};
 use super::sdp;
-use crate::domain::access::Caller;
-use crate::domain::im;
-use crate::model::call::{CallEvent, CallId, CallParty, CallTarget, LegName, Tag};
+use crate::model::call::{CallEvent, CallId, CallParty, LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::signal::{Fragment, Sdp, SignalFailure};
 use crate::xml::{Element, FromAttr};
@@ -25,35 +23,6 @@ impl FromAttr for Tag {
     fn from_attr(text: &str) -> Option<Self> {
         Some(Self(text.to_owned()))
     }
-}
-
-/// Whom a client names: an e-mail address or a SIP URI, an application (`#echo`), one device (`address/clientID`). A name
-/// without a domain is of the caller's own.
-pub fn target(text: &str, caller: &Caller) -> Outcome<CallTarget> {
-    let text = text.trim();
-    if let Some(application) = text.strip_prefix('#') {
-        return Ok(CallTarget::Application(application.to_owned()));
-    }
-    let scheme = ["sips:", "sip:"].iter().find(|scheme| text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)));
-    let address = scheme.and_then(|scheme| text.get(scheme.len()..)).unwrap_or(text);
-    let address = if scheme.is_some() { address.split([';', '?']).next().unwrap_or(address) } else { address };
-    if address.is_empty() || address.len() > 1_024 || address.chars().any(char::is_control) {
-        return Err(Fault::incorrect("peer"));
-    }
-    let (address, device) = match address.split_once('/') {
-        Some((address, device)) => (address, Some(device.parse()?)),
-        None => (address, None),
-    };
-    let is_number = !address.contains('@') && address.starts_with('+');
-    if is_number || address.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("tel:")) {
-        return Ok(CallTarget::Foreign(address.to_owned()));
-    }
-    let account = im::peer(address, caller)?.account();
-    Ok(match (account, device) {
-        (Some(account), Some(device)) => CallTarget::Device(account, device),
-        (Some(account), None) => CallTarget::Account(account),
-        (None, _) => CallTarget::Foreign(address.to_owned()),
-    })
 }
 
 /// The body of `callSendInfo`, to be told as it is.
@@ -117,25 +86,4 @@ fn tagged(element: Element, tag: &Option<Tag>) -> Element {
 
 fn failed(element: Element, failure: &SignalFailure) -> Element {
     element.with("signalCode", failure.code).with("errorText", &failure.text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::ids::AccountId;
-
-    #[test]
-    fn whom_clients_name() {
-        let caller = Caller { account: AccountId(1), address: "alice@example.test".parse().unwrap() };
-        let account = |text: &str| CallTarget::Account(text.parse().unwrap());
-        assert_eq!(target("bob", &caller), Ok(account("bob@example.test")));
-        assert_eq!(target("sip:bob@other.test;transport=tcp", &caller), Ok(account("bob@other.test")));
-        assert_eq!(target("#echo", &caller), Ok(CallTarget::Application("echo".to_owned())));
-        assert_eq!(
-            target("bob@example.test/phone", &caller),
-            Ok(CallTarget::Device("bob@example.test".parse().unwrap(), "phone".parse().unwrap()))
-        );
-        assert_eq!(target("+13137474454", &caller), Ok(CallTarget::Foreign("+13137474454".to_owned())));
-        assert!(target("", &caller).is_err() && target("sip:;x", &caller).is_err());
-    }
 }

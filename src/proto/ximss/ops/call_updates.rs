@@ -2,6 +2,7 @@
 //! callUpdateReject, callTransfer, callSendDTMF, callSendInfo).
 
 use super::calls::{CODE, LEG, refusal};
+use crate::domain::call::address;
 use crate::domain::call::leg::Command;
 use crate::model::call::{LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
@@ -164,7 +165,7 @@ impl Request for Transfer {
         match self.to {
             To::Peer(peer) if peer.trim().is_empty() => Err(Fault::missing("peer")),
             To::Peer(peer) => {
-                let target = form::call::target(&peer, &cx.caller()?)?;
+                let target = address::target(&peer, &cx.caller()?)?;
                 signaling.command(&self.leg, Command::Transfer(target)).await
             }
             To::OtherLeg(other) => signaling.join(&self.leg, &other).await,

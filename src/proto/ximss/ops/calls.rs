@@ -3,6 +3,7 @@
 
 use super::signaling::shows_calls;
 use crate::domain::call::actors::{Call, Making};
+use crate::domain::call::address;
 use crate::domain::call::leg::Command;
 use crate::model::call::{CallParty, LegName};
 use crate::model::fault::{Fault, Outcome};
@@ -79,7 +80,7 @@ impl Request for Start {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
         signaling.may_call(&self.leg)?;
-        let target = form::call::target(&self.peer, &login.caller)?;
+        let target = address::target(&self.peer, &login.caller)?;
         let making = Making {
             from: caller(&login),
             target,
@@ -195,7 +196,7 @@ impl Request for Redirect {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let caller = cx.caller()?;
-        let target = |to: &String| form::call::target(to, &caller).map_err(|_| Fault::incorrect("To"));
+        let target = |to: &String| address::target(to, &caller).map_err(|_| Fault::incorrect("To"));
         let targets = self.targets.iter().map(target).collect::<Outcome<_>>()?;
         cx.desk.signaling()?.command(&self.leg, Command::Redirect { targets, ring_on: self.ring_on }).await
     }
@@ -219,7 +220,7 @@ impl Request for MakeCall {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (login, signaling) = (cx.login()?, cx.desk.signaling()?);
         signaling.may_dial()?;
-        let then = form::call::target(&self.peer, &login.caller)?;
+        let then = address::target(&self.peer, &login.caller)?;
         let to = CallParty { address: self.peer, name: None };
         Call::connect(cx.house.clone(), &login.caller.address, caller(&login), then, to, signaling.inbox.clone())
     }

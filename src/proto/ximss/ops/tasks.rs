@@ -1,7 +1,7 @@
 //! Applications and meetings. Spec: XIMSS, "Real-Time Application Management".
 
-use crate::domain::tasks::task::Task;
-use crate::domain::tasks::{MeetingKey, meetings, programs};
+use crate::domain::tasks::task::{Origin, Running, Task};
+use crate::domain::tasks::{self, MeetingKey, meetings};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::task::TaskEvent;
 use crate::model::time::Timestamp;
@@ -232,12 +232,10 @@ impl Request for Start {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (caller, signaling) = (cx.caller()?, cx.desk.signaling()?);
         signaling.may_dial()?;
-        let program = programs::built_in(&self.program).ok_or_else(|| Fault::not_found("application does not exist"))?;
-        if self.entry.as_deref().is_some_and(|entry| !entry.is_empty() && entry != "main") {
-            return Err(Fault::not_found("application entry does not exist"));
-        }
-        let starter = signaling.own_task(&cx.house, &caller)?;
-        let task = Task::begin(cx.house.clone(), caller, starter, program, self.parameters)?;
+        let Self { program: name, entry, parameters } = self;
+        let program = tasks::program(&cx.house, &caller, &name, entry.as_deref()).await?;
+        let origin = Origin { starter: Some(signaling.own_task(&cx.house, &caller)?), generation: 0 };
+        let (task, _) = Task::begin(cx.house.clone(), caller, origin, Running { name, program, parameters })?;
         cx.send(Element::new("taskCreated").with("taskRef", signaling.task_reference(task))).await
     }
 }
