@@ -24,6 +24,7 @@ const TARGETS: &[(&str, Body)] = &[
     ("names", bodies::names::run),
     ("objects", bodies::objects::run),
     ("recurrence", bodies::recurrence::run),
+    ("sdp", bodies::sdp::run),
     ("urls", bodies::urls::run),
     ("websocket", bodies::websocket::run),
     ("xcal", bodies::xcal::run),

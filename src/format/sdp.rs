@@ -11,7 +11,8 @@ use sdp_types::{Attribute, Connection, Origin, Session, Time};
 
 /// The most bytes of a description.
 pub const MOST_BYTES: usize = 64 << 10;
-const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
+/// Which way a stream may go.
+pub const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 
 fn incorrect() -> Fault {
     Fault::incorrect("SDP")
@@ -25,8 +26,11 @@ pub fn parse(sdp: &Sdp) -> Outcome<SessionDescription> {
     let session = Session::parse(sdp.0.as_bytes()).map_err(|_| incorrect())?;
     let address = session.connection.as_ref().map(|connection| connection.connection_address.clone());
     let attributes = session.attributes.iter().map(other).collect();
-    let subject = Some(session.session_name.trim().to_owned()).filter(|name| !name.is_empty() && name != "-");
-    let media = session.medias.iter().map(|media| stream(media, address.as_deref())).collect();
+    let subject = Some(session.session_name).filter(|name| !matches!(name.trim(), "" | "-"));
+    let media: Vec<Media> = session.medias.iter().map(|media| stream(media, address.as_deref())).collect();
+    if media.iter().any(|media| media.media.is_empty() || media.protocol.is_empty()) {
+        return Err(incorrect());
+    }
     Ok(SessionDescription {
         origin_user: session.origin.username,
         session_id: session.origin.sess_id,
@@ -51,8 +55,9 @@ pub fn mirrored(offer: &Sdp) -> Sdp {
     Sdp(offer.0.lines().map(|line| turned(line) + "\r\n").collect())
 }
 
+/// A value that is empty is none: XML could not tell them apart.
 fn other(attribute: &Attribute) -> SdpAttribute {
-    SdpAttribute { name: attribute.attribute.clone(), value: attribute.value.clone() }
+    SdpAttribute { name: attribute.attribute.clone(), value: attribute.value.clone().filter(|value| !value.is_empty()) }
 }
 
 /// `8 PCMA/8000`: the payload type and the rest.
@@ -60,17 +65,21 @@ fn of_payload<'a>(attribute: &'a Attribute, name: &str) -> Option<(&'a str, &'a 
     if attribute.attribute != name {
         return None;
     }
-    attribute.value.as_deref()?.trim().split_once(' ')
+    attribute.value.as_deref()?.split_once(' ').filter(|(_, rest)| !rest.is_empty())
 }
 
 fn stream(media: &sdp_types::Media, session_address: Option<&str>) -> Media {
-    let ids: Vec<&str> = media.fmt.split_whitespace().collect();
+    let ids: Vec<&str> = media.fmt.split(' ').filter(|id| !id.is_empty()).collect();
     let found = |name: &str, id: &str| {
         let mut all = media.attributes.iter().filter_map(|attribute| of_payload(attribute, name));
         all.find(|(of, _)| *of == id).map(|(_, rest)| rest.to_owned())
     };
-    let codecs: Vec<Codec> =
-        ids.iter().map(|id| Codec { id: (*id).to_owned(), name: found("rtpmap", id), format: found("fmtp", id) }).collect();
+    let codec = |(at, id): (usize, &&str)| {
+        // A payload type that stands there twice is described once.
+        let described = |name: &str| if ids.iter().take(at).any(|before| before == id) { None } else { found(name, id) };
+        Codec { id: (*id).to_owned(), name: described("rtpmap"), format: described("fmtp") }
+    };
+    let codecs: Vec<Codec> = ids.iter().enumerate().map(codec).collect();
     let own = media.connections.first().map(|connection| connection.connection_address.clone());
     let mut stream = Media {
         media: media.media.clone(),
@@ -86,7 +95,7 @@ fn stream(media: &sdp_types::Media, session_address: Option<&str>) -> Media {
     let mut told: Vec<(&str, &str)> = Vec::new();
     for attribute in &media.attributes {
         let codec = ["rtpmap", "fmtp"].into_iter().find_map(|name| of_payload(attribute, name).map(|(id, _)| (name, id)));
-        match (attribute.attribute.as_str(), attribute.value.as_deref(), codec) {
+        match (attribute.attribute.as_str(), attribute.value.as_deref().filter(|value| !value.is_empty()), codec) {
             // The first of each kind for a codec is told with it; whatever else there is stays an attribute.
             (_, _, Some(key)) if ids.contains(&key.1) && !told.contains(&key) => told.push(key),
             (direction, None, _) if DIRECTIONS.contains(&direction) && stream.direction.is_none() => {

@@ -10,6 +10,7 @@ pub mod mime;
 pub mod names;
 pub mod objects;
 pub mod recurrence;
+pub mod sdp;
 pub mod urls;
 pub mod websocket;
 pub mod xcal;
