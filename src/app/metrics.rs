@@ -1,5 +1,6 @@
 //! What the server counts, as text for Prometheus. Counters are kept from the start; gauges are read when asked for.
 
+use crate::domain::call::counted;
 use crate::domain::house::House;
 use crate::proto::ximss::measures;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -15,6 +16,8 @@ fn recorder() -> &'static PrometheusHandle {
         // Where another one is installed already, as a test may do, this one has nothing to tell.
         let _ = metrics::set_global_recorder(recorder);
         metrics::describe_gauge!("posthouse_sessions", "Sessions that are logged in.");
+        metrics::describe_gauge!(counted::CALLS, "Calls that ring or are connected.");
+        metrics::describe_gauge!(counted::LEGS, "Legs of calls, those included that have ended and are not released.");
         metrics::describe_counter!("posthouse_connections_refused", "Connections past the limit of their address.");
         measures::describe();
         handle

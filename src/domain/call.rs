@@ -7,6 +7,7 @@
 
 pub mod actors;
 pub mod address;
+pub mod counted;
 pub mod fork;
 pub mod hub;
 pub mod leg;

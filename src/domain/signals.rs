@@ -225,7 +225,8 @@ impl Bindings {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Enters a session. A generated name cannot be guessed by others of the account's correspondents.
+    /// Enters a session; an entry that it has goes, unless it is refused. A generated name cannot be guessed by others of
+    /// the account's correspondents.
     pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<Bound> {
         let Applicant { caller, real_name, client, wants, inbox, end } = applicant;
         let wished = match client {
@@ -236,17 +237,19 @@ impl Bindings {
             directory.last_serial += 1;
             let serial = directory.last_serial;
             let others = directory.by_account.entry(caller.address.clone()).or_default();
-            let holder = others.iter().position(|other| other.client == wished);
+            let has = |other: &Arc<Binding>, name: &ClientId| other.client == *name && !other.inbox.is(&inbox);
+            let holder = others.iter().position(|other| has(other, &wished));
             let (client, replaced) = match (holder, taken) {
                 (None, _) => (wished, None),
                 (Some(_), NameTaken::Refuse) => return Err(Fault::exists("a session with this clientID already exists")),
                 (Some(at), NameTaken::Kill) => (wished, Some(others.remove(at))),
                 (Some(_), NameTaken::Rename) => {
                     // Ends: there are fewer sessions than numbers.
-                    let free = (2..).map(|number| wished.numbered(number)).find(|name| others.iter().all(|other| other.client != *name));
+                    let free = (2..).map(|number| wished.numbered(number)).find(|name| !others.iter().any(|other| has(other, name)));
                     (free.ok_or_else(Fault::internal)?, None)
                 }
             };
+            others.retain(|other| !other.inbox.is(&inbox));
             let binding = Arc::new(Binding { caller, real_name, client, wants, inbox, end, serial });
             others.push(binding.clone());
             Ok((binding, replaced))

@@ -8,6 +8,7 @@ mod leg;
 
 pub use leg::{Ask, CallLeg, JoinWith, Place, SessionEnded, Where};
 
+use super::counted::{CALLS, Counted};
 use super::fork::{Device, Invitation};
 use super::hub::{Caller as Maker, Effect, Hub};
 use super::leg::Leg;
@@ -73,11 +74,19 @@ struct Adopt {
     by: Addr<Call>,
 }
 
-/// An end that another call has given.
+/// An end that another call has given. Where nobody takes it, because the call that asked has ended, it ends too.
 struct Given {
-    leg: Addr<CallLeg>,
+    leg: Option<Addr<CallLeg>>,
     party: CallParty,
     sdp: Option<Sdp>,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if let Some(leg) = self.leg.take() {
+            tell(&leg, FromCall(CallSignal::Bye(Some(SignalFailure::new(480, "the other call has ended")))));
+        }
+    }
 }
 
 #[derive(Message)]
@@ -98,6 +107,7 @@ pub struct Call {
     adopter: Option<Addr<Call>>,
     log: CallLog,
     timer: Option<(SpawnHandle, Instant)>,
+    _counted: Counted,
 }
 
 /// A call to be made.
@@ -159,7 +169,18 @@ impl Call {
     }
 
     fn new(house: Arc<House>, hub: Hub, log: CallLog, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
-        Self { house, hub, legs, last_leg: LegId::CALLER.0, maker, other: None, adopter: None, log, timer: None }
+        Self {
+            house,
+            hub,
+            legs,
+            last_leg: LegId::CALLER.0,
+            maker,
+            other: None,
+            adopter: None,
+            log,
+            timer: None,
+            _counted: Counted::new(CALLS),
+        }
     }
 
     fn next_leg(&mut self) -> LegId {
@@ -211,15 +232,15 @@ impl Call {
             // A session that is gone does not hear it.
             Effect::Report(text) => drop(self.maker.push(Signal::CallReport(text))),
             Effect::Join(sdp) => match self.other.take() {
-                Some(other) => tell(&other.call, Adopt { leaving: other.leg, sdp, by: ctx.address() }),
-                None => self.hub.joined(Err(SignalFailure::new(481, "the other call does not exist"))),
+                Some(other) if other.call.connected() => tell(&other.call, Adopt { leaving: other.leg, sdp, by: ctx.address() }),
+                _ => self.hub.joined(Err(SignalFailure::new(481, "the other call does not exist"))),
             },
             Effect::Adopted(outcome) => {
                 let Some(by) = self.adopter.take() else { return };
                 let given = outcome.and_then(|(leg, sdp)| {
                     let gone = || SignalFailure::new(481, "the other call has ended");
                     let party = self.hub.party(leg);
-                    self.legs.remove(&leg).map(|leg| Given { leg, party, sdp }).ok_or_else(gone)
+                    self.legs.remove(&leg).map(|leg| Given { leg: Some(leg), party, sdp }).ok_or_else(gone)
                 });
                 tell(&by, Adopted(given));
             }
@@ -385,11 +406,13 @@ impl Handler<Adopt> for Call {
 impl Handler<Adopted> for Call {
     type Result = ();
     fn handle(&mut self, Adopted(given): Adopted, ctx: &mut Self::Context) {
-        let joined = given.map(|Given { leg, party, sdp }| {
+        let joined = given.map(|mut given| {
             let id = self.next_leg();
-            tell(&leg, BelongsTo(Place { call: ctx.address(), leg: id }));
-            self.legs.insert(id, leg);
-            (id, party, sdp)
+            if let Some(leg) = given.leg.take() {
+                tell(&leg, BelongsTo(Place { call: ctx.address(), leg: id }));
+                self.legs.insert(id, leg);
+            }
+            (id, given.party.clone(), given.sdp.take())
         });
         self.hub.joined(joined);
         self.run(ctx);

@@ -405,7 +405,7 @@ impl Hub {
                     self.out.push(Effect::Adopted(Err(failure)));
                 }
             },
-            CallSignal::Bye(why) => {
+            CallSignal::Bye(why) if from == kept || from == leaving => {
                 self.out.push(Effect::Adopted(Err(SignalFailure::new(480, "the other call has ended"))));
                 let to = if from == kept { leaving } else { kept };
                 self.hang_up(from, to, why);
@@ -435,8 +435,9 @@ impl Hub {
             return self.refuse(exchange, SignalFailure::new(491, "an update of this call is under way"));
         }
         let asked = self.exchange();
+        let by = self.party(leaving).address;
         let leaving = Some(Leaving { leg: leaving, exchange });
-        self.phase = Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { asked, to } });
+        self.phase = Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { asked, to, by } });
         self.tell(kept, CallSignal::Offer { exchange: asked, tag: None, sdp: None });
     }
 

@@ -418,8 +418,8 @@ impl Leg {
     fn kill(&mut self) {
         match self.state {
             State::Calling => self.call(CallSignal::Cancelled(None)),
-            State::Alerting | State::Accepting => self.call(CallSignal::Refused(SignalFailure::new(603, "Declined"))),
-            State::Connecting | State::Connected => self.call(CallSignal::Bye(None)),
+            State::Alerting => self.call(CallSignal::Refused(SignalFailure::new(603, "Declined"))),
+            State::Accepting | State::Connecting | State::Connected => self.call(CallSignal::Bye(None)),
             State::Dead => {}
         }
         self.state = State::Dead;
@@ -429,8 +429,10 @@ impl Leg {
     pub fn session_ended(&mut self) {
         match self.state {
             State::Calling => self.call(CallSignal::Cancelled(None)),
-            State::Alerting | State::Accepting => self.call(CallSignal::Refused(SignalFailure::new(480, "the client is gone"))),
-            State::Connecting | State::Connected => self.call(CallSignal::Bye(Some(SignalFailure::new(480, "session closed")))),
+            State::Alerting => self.call(CallSignal::Refused(SignalFailure::new(480, "the client is gone"))),
+            State::Accepting | State::Connecting | State::Connected => {
+                self.call(CallSignal::Bye(Some(SignalFailure::new(480, "session closed"))));
+            }
             State::Dead => {}
         }
         self.state = State::Dead;

@@ -31,8 +31,9 @@ pub(super) enum Pending {
 /// How far a transfer is.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// The end that stays is asked for an offer; to whom it goes, or None for another call.
-    Soliciting { asked: Exchange, to: Option<CallTarget> },
+    /// The end that stays is asked for an offer; to whom it goes, or None for another call; and who wanted that, who may be
+    /// gone by then.
+    Soliciting { asked: Exchange, to: Option<CallTarget>, by: String },
     /// Somebody is rung with that offer.
     Ringing { fork: Box<Fork>, pending: Pending },
     /// The offer is with the other call.
@@ -96,15 +97,14 @@ impl Hub {
 
     /// The end that stays has made an offer.
     fn offered(&mut self, exchange: Exchange, sdp: Sdp, now: Instant) {
-        let Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { to, .. } }) = &mut self.phase else { return };
-        let (kept, leaving, to) = (*kept, *leaving, to.take());
+        let Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { to, by, .. } }) = &mut self.phase else { return };
+        let (kept, leaving, to, by) = (*kept, *leaving, to.take(), std::mem::take(by));
         let pending = Pending::Offer(exchange);
         let stage = match to {
             Some(to) => {
-                let transferred_by = leaving.map(|leaving| self.party(leaving.leg).address);
                 self.transfers += 1;
                 let call_id = CallId(format!("{}-{}", self.invitation.call_id.0, self.transfers));
-                let invitation = Invitation { call_id, from: self.party(kept), transferred_by, sdp: Some(sdp) };
+                let invitation = Invitation { call_id, from: self.party(kept), transferred_by: Some(by), sdp: Some(sdp) };
                 Stage::Ringing { fork: Box::new(Fork::new(invitation, to, now)), pending }
             }
             None => {

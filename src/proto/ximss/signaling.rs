@@ -37,7 +37,8 @@ const CALLS: (u32, u32) = (100, 200);
 const MOST_DIRECTED: usize = 64;
 /// The most tasks that a session has names for.
 const MOST_TASK_NAMES: usize = 256;
-/// The most calls that a session has at a time, those included that it has not released.
+/// The most calls that a session has made at a time, and the most that others have made to it, those included that it has
+/// not released. Apart, so that nobody keeps another from calling by calling.
 const MOST_CALLS: usize = 64;
 
 /// What a session has of signaling.
@@ -85,10 +86,9 @@ impl Signaling {
         }
     }
 
-    /// Enters the session among those that take signals; an entry it had goes first.
+    /// Enters the session among those that take signals; an entry it had goes. Where it is refused, that one stays.
     pub fn bind(&self, bindings: &Bindings, applicant: Applicant, taken: NameTaken) -> Outcome<()> {
         let wants = applicant.wants.clone();
-        self.unbind();
         let bound = bindings.bind(applicant, taken)?;
         (*self.wants.borrow_mut(), *self.bound.borrow_mut()) = (wants, Some(bound));
         Ok(())
@@ -192,7 +192,7 @@ impl Signaling {
         if calls.iter().any(|(known, _)| known == name) {
             return Err(Fault::exists("call leg already exists"));
         }
-        if calls.len() >= MOST_CALLS {
+        if calls.iter().filter(|(name, _)| !name.is_reserved()).count() >= MOST_CALLS {
             return Err(Fault::state("too many calls"));
         }
         self.may_dial()
@@ -207,7 +207,7 @@ impl Signaling {
     fn ring(&self, name: LegName, leg: Addr<CallLeg>) {
         let mut calls = self.calls.borrow_mut();
         calls.retain(|(_, leg)| leg.connected());
-        if calls.len() >= MOST_CALLS {
+        if calls.iter().filter(|(name, _)| name.is_reserved()).count() >= MOST_CALLS {
             return tell(&leg, SessionEnded);
         }
         calls.push((name, leg));

@@ -3,6 +3,7 @@
 //! Spec: XIMSS, "Signaling".
 
 use super::{Call, FromLeg, Join};
+use crate::domain::call::counted::{Counted, LEGS};
 use crate::domain::call::leg::{Command, Leg, Said, State};
 use crate::domain::call::shown::Shown;
 use crate::domain::signals::Inbox;
@@ -49,6 +50,7 @@ pub(super) struct FromCall(pub CallSignal);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct BelongsTo(pub Place);
+
 /// One client's leg.
 pub struct CallLeg {
     machine: Leg,
@@ -57,12 +59,13 @@ pub struct CallLeg {
     inbox: Inbox,
     shown: Shown,
     timer: Option<(SpawnHandle, Instant)>,
+    _counted: Counted,
 }
 
 impl CallLeg {
     /// A leg of a call, by the client's name for it.
     pub(super) fn new(machine: Leg, name: LegName, place: Place, inbox: Inbox, shown: Shown) -> Self {
-        Self { machine, name, place, inbox, shown, timer: None }
+        Self { machine, name, place, inbox, shown, timer: None, _counted: Counted::new(LEGS) }
     }
 
     fn run(&mut self, ctx: &mut Context<Self>) {

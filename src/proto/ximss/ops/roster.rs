@@ -97,6 +97,8 @@ impl Request for Set {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let caller = cx.caller()?;
+        // What is asked of a contact, the contact hears each time.
+        cx.desk.signaling()?.may_write()?;
         let Self { account, peer, verb, name, groups } = self;
         let setting = Setting { peer: im::peer(&peer, &caller)?, verb, name, groups };
         let job = move |tx: &crate::store::WriteTx| roster::set(tx, &roster::owner(tx, &caller, account.as_ref(), true)?, &setting);
