@@ -7,6 +7,7 @@
 
 pub mod certificate;
 pub mod conversation;
+pub mod device;
 pub mod http;
 pub mod matching;
 pub mod process;

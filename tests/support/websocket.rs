@@ -91,6 +91,11 @@ impl Socket {
         Ok(socket)
     }
 
+    /// Cuts the connection off, as a machine does that is switched off.
+    pub fn cut(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told so");
+    }
+
     fn read(&mut self) -> bool {
         let mut chunk = [0; 64 << 10];
         let count = self.stream.read(&mut chunk).unwrap_or_default();

@@ -127,6 +127,13 @@ impl Client {
         self.stream = Stream::Tls(Box::new(rustls::StreamOwned::new(connection, stream)));
     }
 
+    /// Cuts the connection off, as a machine does that is switched off.
+    pub fn cut(self) {
+        if let Stream::Clear(stream) = &self.stream {
+            socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told so");
+        }
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.try_send_raw(bytes).expect("the server reads");
