@@ -37,9 +37,31 @@ pub fn list(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> Outco
     Ok(administered(tx, caller, named)?.1.acl)
 }
 
+/// A list of rights that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Whose.
+    pub owner: Caller,
+    /// The list before.
+    pub before: Acl<OnAccount>,
+    /// The list now.
+    pub after: Acl<OnAccount>,
+}
+
 /// Changes who may do what with an account, all steps or none; for those who administer its list.
-pub fn update(tx: &WriteTx, caller: &Caller, named: Option<&AccountRef>, steps: &[AclStep<OnAccount>]) -> Outcome<()> {
+pub fn update(tx: &WriteTx, caller: &Caller, named: Option<&AccountRef>, steps: &[AclStep<OnAccount>]) -> Outcome<Changed> {
     let (id, mut record) = administered(tx, caller, named)?;
+    let before = record.acl.clone();
     record.acl.update(steps)?;
-    accounts::put(tx, id, &record)
+    accounts::put(tx, id, &record)?;
+    Ok(Changed { owner: Caller { account: id, address: record.address }, before, after: record.acl })
+}
+
+/// The account on whose behalf the caller wants to act, if it has given them this right. Whoever has it not does not
+/// learn whether there is such an account.
+pub fn acting_for(tx: &dyn Read, caller: &Caller, named: &AccountRef, right: AccountRights) -> Outcome<Caller> {
+    let address = named.within(&caller.address.domain);
+    let account = accounts::find(tx, &address)?.ok_or_else(Fault::denied)?;
+    let may = accounts::get(tx, account)?.acl.effective(&caller.address, &address).has(right);
+    if may { Ok(Caller { account, address }) } else { Err(Fault::denied()) }
 }

@@ -6,6 +6,7 @@
 //! Spec: XIMSS, "Roster and Presence" (presenceSet, presence); RFC 6121 4.
 
 use super::access::Caller;
+use super::account_rights::Changed;
 use super::house::House;
 use super::rooms::room::Occupant;
 use super::roster::{self, Sight, own_address};
@@ -13,8 +14,10 @@ use super::signals::Bindings;
 use crate::model::fault::Outcome;
 use crate::model::names::AccountAddress;
 use crate::model::presence::{Detail, Presence, PresenceNews, PresenceSays, Source, aggregate};
+use crate::model::rights::{AccountRights, Acl, OnAccount};
 use crate::model::signal::{ClientId, Signal};
 use crate::model::time::Timestamp;
+use crate::store::accounts;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +32,8 @@ struct Account {
     told: Presence,
     /// Somebody is telling, and looks again when it is done.
     telling: bool,
+    /// Its rights let others see it who are not in its roster.
+    granting: bool,
 }
 
 #[derive(Default)]
@@ -129,12 +134,37 @@ async fn tell_watchers(house: Arc<House>, owner: Caller) {
     while let Some(presence) = house.presences.next(&owner.address) {
         let of = owner.clone();
         // After a fault, which the store has logged, the next change is told.
-        let watchers = house.store.read(move |tx| roster::watchers(tx, &of)).await.unwrap_or_default();
+        let seen = house.store.read(move |tx| Ok((roster::watchers(tx, &of)?, accounts::get(tx, of.account)?.acl))).await;
+        let (mut watchers, acl) = seen.unwrap_or_default();
+        watchers
+            .extend(granted(&house, &owner.address, &acl).into_iter().filter(|account| !watchers.contains(account)).collect::<Vec<_>>());
         for watcher in watchers {
             tell(&house.signals, &watcher, None, &news(&owner.address, None, presence.clone()));
         }
         tokio::time::sleep(TOGETHER).await;
     }
+}
+
+/// The accounts with somebody there to hear it that may see an account without being in its roster.
+fn granted(house: &House, of: &AccountAddress, acl: &Acl<OnAccount>) -> Vec<AccountAddress> {
+    let grants = acl.0.iter().any(|(_, rights)| rights.has(AccountRights::PRESENCE));
+    house.presences.with(|known| known.accounts.get_mut(of).into_iter().for_each(|account| account.granting = grants));
+    let may = |account: &AccountAddress| account != of && acl.effective(account, of).has(AccountRights::PRESENCE);
+    if grants { house.signals.hearing_presence().into_iter().filter(may).collect() } else { Vec::new() }
+}
+
+/// Who may see an account by its rights has changed: those who are there are told what they see now.
+pub async fn rights_changed(house: &House, Changed { owner, before, after }: Changed) {
+    let (was, is) = (granted(house, &owner.address, &before), granted(house, &owner.address, &after));
+    let changed: Vec<_> = was.iter().chain(&is).filter(|account| was.contains(account) != is.contains(account)).cloned().collect();
+    if changed.is_empty() {
+        return;
+    }
+    let of = owner.address.clone();
+    // After a fault, which the store has logged, all of them are told.
+    let contacts = house.store.read(move |tx| roster::watchers(tx, &owner)).await.unwrap_or_default();
+    let sight = |by: AccountAddress| Sight { of: of.clone(), visible: is.contains(&by), by };
+    show(house, &changed.into_iter().filter(|account| !contacts.contains(account)).map(sight).collect::<Vec<_>>());
 }
 
 fn news(of: &AccountAddress, client: Option<ClientId>, presence: Presence) -> PresenceNews {
@@ -180,7 +210,23 @@ pub fn direct(
 /// What a session that wants to hear of presence is told first: who has asked and waits for an answer, and who is there.
 pub async fn first(house: &House, owner: &Caller) -> Outcome<Vec<PresenceNews>> {
     let of = owner.clone();
-    let (asking, watched) = house.store.read(move |tx| Ok((roster::asking(tx, &of)?, roster::watched(tx, &of)?))).await?;
+    let granting: Vec<AccountAddress> = house.presences.with(|known| {
+        let grants = known.accounts.iter().filter(|(_, account)| account.granting);
+        grants.map(|(address, _)| address.clone()).filter(|address| *address != of.address).collect()
+    });
+    let (asking, watched) = house
+        .store
+        .read(move |tx| {
+            let mut watched = roster::watched(tx, &of)?;
+            for address in granting {
+                let acl = accounts::find(tx, &address)?.map(|id| Ok(accounts::get(tx, id)?.acl)).transpose()?.unwrap_or_default();
+                if acl.effective(&of.address, &address).has(AccountRights::PRESENCE) && !watched.contains(&address) {
+                    watched.push(address);
+                }
+            }
+            Ok((roster::asking(tx, &of)?, watched))
+        })
+        .await?;
     let asks = asking.into_iter().map(|peer| PresenceNews { peer, client: None, says: PresenceSays::Asks });
     let is = watched.into_iter().filter_map(|address| {
         let presence = house.presences.of(&address);

@@ -177,6 +177,8 @@ pub struct Binding {
 #[derive(Default)]
 struct Directory {
     by_account: HashMap<AccountAddress, Vec<Arc<Binding>>>,
+    /// Sessions of others that take calls for an account.
+    for_others: HashMap<AccountAddress, Vec<Arc<Binding>>>,
     last_serial: u64,
 }
 
@@ -187,6 +189,8 @@ pub struct Bindings(Arc<Mutex<Directory>>);
 /// A session's entry; it goes when this is dropped.
 pub struct Bound {
     binding: Arc<Binding>,
+    /// Whose calls it takes, where it takes those of another account.
+    on_behalf: Option<AccountAddress>,
     bindings: Bindings,
 }
 
@@ -195,11 +199,20 @@ impl Bound {
     pub fn binding(&self) -> &Arc<Binding> {
         &self.binding
     }
+
+    /// Whose calls it takes, where it takes those of another account.
+    pub fn on_behalf(&self) -> Option<&AccountAddress> {
+        self.on_behalf.as_ref()
+    }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        self.bindings.with(|directory| directory.remove(&self.binding.caller.address, self.binding.serial));
+        let serial = self.binding.serial;
+        self.bindings.with(|directory| match &self.on_behalf {
+            Some(account) => remove(&mut directory.for_others, account, serial),
+            None => remove(&mut directory.by_account, &self.binding.caller.address, serial),
+        });
     }
 }
 
@@ -255,7 +268,36 @@ impl Bindings {
             Ok((binding, replaced))
         })?;
         replaced.iter().for_each(|old| tell_recipient(&old.end, End::Replaced));
-        Ok(Bound { binding, bindings: self.clone() })
+        Ok(Bound { binding, on_behalf: None, bindings: self.clone() })
+    }
+
+    /// Enters a session for the calls of another account, whose rights let it. They are looked at again when it rings.
+    pub fn bind_for(&self, account: AccountAddress, applicant: Applicant) -> Outcome<Bound> {
+        let Applicant { caller, real_name, client, wants, inbox, end } = applicant;
+        let client = match client {
+            Some(client) => client,
+            None => sessions::new_id()?.get(..12).unwrap_or("session").parse()?,
+        };
+        let binding = self.with(|directory| {
+            directory.last_serial += 1;
+            let binding = Arc::new(Binding { caller, real_name, client, wants, inbox, end, serial: directory.last_serial });
+            directory.for_others.entry(account.clone()).or_default().push(binding.clone());
+            binding
+        });
+        Ok(Bound { binding, on_behalf: Some(account), bindings: self.clone() })
+    }
+
+    /// Sessions of others that want to take the calls of an account.
+    pub fn on_behalf_of(&self, account: &AccountAddress) -> Vec<Arc<Binding>> {
+        self.with(|directory| directory.for_others.get(account).cloned().unwrap_or_default())
+    }
+
+    /// The accounts that have a session that wants to hear of presence.
+    pub fn hearing_presence(&self) -> Vec<AccountAddress> {
+        self.with(|directory| {
+            let hears = |bindings: &[Arc<Binding>]| bindings.iter().any(|binding| binding.wants.presence);
+            directory.by_account.iter().filter(|(_, bindings)| hears(bindings)).map(|(account, _)| account.clone()).collect()
+        })
     }
 
     /// The sessions of an account, in the order in which they came.
@@ -274,13 +316,11 @@ impl Bindings {
     }
 }
 
-impl Directory {
-    fn remove(&mut self, account: &AccountAddress, serial: u64) {
-        let Some(bindings) = self.by_account.get_mut(account) else { return };
-        bindings.retain(|binding| binding.serial != serial);
-        if bindings.is_empty() {
-            self.by_account.remove(account);
-        }
+fn remove(of: &mut HashMap<AccountAddress, Vec<Arc<Binding>>>, account: &AccountAddress, serial: u64) {
+    let Some(bindings) = of.get_mut(account) else { return };
+    bindings.retain(|binding| binding.serial != serial);
+    if bindings.is_empty() {
+        of.remove(account);
     }
 }
 

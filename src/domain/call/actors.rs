@@ -24,6 +24,7 @@ use crate::domain::tell::tell;
 use crate::model::call::{Application, CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
+use crate::model::rights::AccountRights;
 use crate::model::signal::{Sdp, Signal, SignalFailure};
 use crate::model::time::Timestamp;
 use crate::store::accounts;
@@ -35,6 +36,9 @@ use std::time::{Duration, Instant};
 
 /// How long a callee's rules may take.
 const DECIDING: Duration = Duration::from_secs(5);
+
+/// Sessions that are to ring.
+type Devices = Vec<Arc<Binding>>;
 
 /// A leg speaks to its call.
 #[derive(Message)]
@@ -50,6 +54,11 @@ struct LookedUp(CallTarget, SignalFailure);
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Opened(CallTarget, Result<called::Found, SignalFailure>);
+
+/// The sessions that ring for an account, those of others among them.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ringing(CallTarget, AccountAddress, Devices);
 
 /// What a callee's rules have answered.
 #[derive(Message)]
@@ -270,9 +279,34 @@ impl Call {
             CallTarget::Foreign(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "there is no way to this address")),
         };
         let found: Vec<_> = found.into_iter().filter(|binding| self.rings(binding)).collect();
+        if matches!(target, CallTarget::Account(_)) {
+            let others: Vec<_> = bindings.on_behalf_of(&address).into_iter().filter(|binding| self.rings(binding)).collect();
+            if !others.is_empty() {
+                return self.ring_others_too(target, address, (found, others), ctx);
+            }
+        }
         if !found.is_empty() {
             return self.rung(target, found, ctx);
         }
+        self.find_out_why(target, address, ctx);
+    }
+
+    /// Sessions of others ring that take the calls of an account, as far as its rights let them.
+    fn ring_others_too(&mut self, target: CallTarget, account: AccountAddress, rung: (Devices, Devices), ctx: &mut Context<Self>) {
+        let (store, call, (mut devices, others)) = (self.house.store.clone(), ctx.address(), rung);
+        let asked = account.clone();
+        let work = async move {
+            let acl = store.read(move |tx| accounts::find(tx, &asked)?.map(|id| Ok(accounts::get(tx, id)?.acl)).transpose()).await;
+            let acl = acl.unwrap_or_default().unwrap_or_default();
+            let may = |binding: &Arc<Binding>| acl.effective(&binding.caller.address, &account).has(AccountRights::CALLS);
+            devices.extend(others.into_iter().filter(may));
+            tell(&call, Ringing(target, account, devices));
+        };
+        ctx.spawn(work.into_actor(self));
+    }
+
+    /// Nothing rings: why.
+    fn find_out_why(&mut self, target: CallTarget, address: AccountAddress, ctx: &mut Context<Self>) {
         let (store, call) = (self.house.store.clone(), ctx.address());
         let work = async move {
             let known =
@@ -370,6 +404,18 @@ impl Handler<Opened> for Call {
     type Result = ();
     fn handle(&mut self, Opened(target, found): Opened, ctx: &mut Self::Context) {
         self.opened(&target, found, ctx.address());
+        self.run(ctx);
+    }
+}
+
+impl Handler<Ringing> for Call {
+    type Result = ();
+    fn handle(&mut self, Ringing(target, account, devices): Ringing, ctx: &mut Self::Context) {
+        if devices.is_empty() {
+            return self.find_out_why(target, account, ctx);
+        }
+        self.log.rung(&account);
+        self.rung(target, devices, ctx);
         self.run(ctx);
     }
 }

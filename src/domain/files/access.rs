@@ -1,5 +1,5 @@
 //! Whose files a path names, and who may reach them: the account itself, administrators, and those it gave the account
-//! right `f` (reading outside `private`) or `w` (writing there too).
+//! right `f` (reading outside `private`) or `w` (writing there too), or `c` (reading its logs of calls).
 //!
 //! Spec: XIMSS, "File Storage Operations" (`~accountName/fileName`), "Account Management".
 
@@ -30,6 +30,11 @@ pub fn directory(tx: &dyn Read, caller: &Caller, path: &DirectoryPath, need: Nee
     checked(tx, caller, path.owner.as_ref(), path.name.as_ref(), need)
 }
 
+/// A log of calls, as `domain::journal` writes them.
+fn is_call_log(name: &FileName) -> bool {
+    name.as_str().strip_prefix("private/logs/calls-").is_some_and(|rest| rest.ends_with(".log") && !rest.contains('/'))
+}
+
 fn checked(tx: &dyn Read, caller: &Caller, owner: Option<&AccountRef>, name: Option<&FileName>, need: Need) -> Outcome<AccountId> {
     let address = match owner.map(|owner| owner.within(&caller.address.domain)) {
         Some(address) if address != caller.address => address,
@@ -42,6 +47,9 @@ fn checked(tx: &dyn Read, caller: &Caller, owner: Option<&AccountRef>, name: Opt
     let no_file = || Fault::not_found("file does not exist");
     let account = found.ok_or_else(no_file)?;
     let rights = accounts::get(tx, account)?.acl.effective(&caller.address, &address);
+    if need == Need::Reading && rights.has(AccountRights::CALLS) && name.is_some_and(is_call_log) {
+        return Ok(account);
+    }
     let needed = match need {
         Need::Reading => AccountRights::READ_FILES,
         Need::Writing => AccountRights::READ_FILES.with(AccountRights::WRITE_FILES),

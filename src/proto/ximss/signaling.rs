@@ -35,6 +35,8 @@ const MESSAGES: (u32, u32) = (1_000, 3_000);
 const CALLS: (u32, u32) = (100, 200);
 /// The most others that a session sends its presence to alone.
 const MOST_DIRECTED: usize = 64;
+/// The most other accounts whose calls a session takes.
+const MOST_BOUND_FOR: usize = 16;
 /// The most tasks that a session has names for.
 const MOST_TASK_NAMES: usize = 256;
 /// The most calls that a session has made at a time, and the most that others have made to it, those included that it has
@@ -48,6 +50,8 @@ pub struct Signaling {
     /// With whom it talks.
     pub conversations: RefCell<Conversations>,
     bound: RefCell<Option<Bound>>,
+    /// Its entries for the calls of other accounts.
+    bound_for: RefCell<Vec<Bound>>,
     /// As the last `signalBind` asked for it; it holds on after `signalUnbind` for what is still under way.
     wants: RefCell<Wants>,
     messages: RefCell<Pace>,
@@ -75,6 +79,7 @@ impl Signaling {
             inbox: Inbox::new(wake),
             conversations: RefCell::default(),
             bound: RefCell::default(),
+            bound_for: RefCell::default(),
             wants: RefCell::default(),
             messages: RefCell::new(Pace::new(MESSAGES.0, MESSAGES.1, Instant::now())),
             dialling: RefCell::new(Pace::new(CALLS.0, CALLS.1, Instant::now())),
@@ -94,9 +99,26 @@ impl Signaling {
         Ok(())
     }
 
-    /// Takes it out again.
+    /// Enters the session for the calls of another account, too.
+    pub fn bind_for(&self, bindings: &Bindings, account: AccountAddress, applicant: Applicant) -> Outcome<()> {
+        self.unbind_for(&account);
+        if self.bound_for.borrow().len() >= MOST_BOUND_FOR {
+            return Err(Fault::quota("too many accounts"));
+        }
+        let bound = bindings.bind_for(account, applicant)?;
+        self.bound_for.borrow_mut().push(bound);
+        Ok(())
+    }
+
+    /// Takes it out there.
+    pub fn unbind_for(&self, account: &AccountAddress) {
+        self.bound_for.borrow_mut().retain(|bound| bound.on_behalf() != Some(account));
+    }
+
+    /// Takes it out again, also for other accounts.
     pub fn unbind(&self) {
         self.bound.take();
+        self.bound_for.take();
     }
 
     /// The session's name among those that take signals; None where it is not among them.

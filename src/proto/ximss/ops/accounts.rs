@@ -2,6 +2,7 @@
 
 use super::mailboxes::changes;
 use crate::domain::account_rights;
+use crate::domain::presence;
 use crate::model::fault::Outcome;
 use crate::model::names::AccountRef;
 use crate::model::rights::{AclStep, OnAccount};
@@ -74,6 +75,8 @@ impl Request for AclUpdate {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let (caller, Self(named, steps)) = (cx.caller()?, self);
-        cx.write(move |tx| account_rights::update(tx, &caller, named.as_ref(), &steps)).await
+        let changed = cx.write(move |tx| account_rights::update(tx, &caller, named.as_ref(), &steps)).await?;
+        presence::rights_changed(&cx.house, changed).await;
+        Ok(())
     }
 }

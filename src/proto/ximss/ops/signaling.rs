@@ -1,10 +1,13 @@
 //! Beginning and ceasing to take signals. Spec: XIMSS, "Signaling" (signalBind, signalUnbind).
 
+use crate::domain::account_rights;
 use crate::domain::im;
 use crate::domain::preferences::Preferences;
 use crate::domain::presence;
 use crate::domain::signals::{Applicant, NameTaken, Wants};
 use crate::model::fault::Outcome;
+use crate::model::names::AccountRef;
+use crate::model::rights::AccountRights;
 use crate::model::signal::{ClientId, Signal};
 use crate::proto::ximss::form;
 use crate::proto::ximss::request::{Cx, Op, Request};
@@ -22,7 +25,11 @@ const MODE: Attr<String> =
 const PRESENCE: Attr<YesNo> = Attr::new("presence", "yes: tell of the roster and of presence");
 const READ_IM: Attr<String> = Attr::new("readIM", "1: tell instant messages in the extended form");
 
+const ACCOUNT: Attr<AccountRef> =
+    Attr::new("accountName", "another account that has given the right c: its calls ring here, too; without it: one's own");
+
 struct Bind {
+    account: Option<AccountRef>,
     client: Option<ClientId>,
     taken: NameTaken,
     wants: Wants,
@@ -31,7 +38,7 @@ struct Bind {
 impl Request for Bind {
     const NAME: &'static str = "signalBind";
     const DOC: &'static str = "From now on the session takes the calls and messages for the account.";
-    const ARGS: &'static [Arg] = &[CLIENT.optional(), MODE.optional(), PRESENCE.optional(), READ_IM.optional()];
+    const ARGS: &'static [Arg] = &[CLIENT.optional(), MODE.optional(), PRESENCE.optional(), READ_IM.optional(), ACCOUNT.optional()];
 
     fn read(element: &Element) -> Outcome<Self> {
         let taken = match MODE.get(element)?.as_deref().map(str::trim) {
@@ -49,7 +56,7 @@ impl Request for Bind {
         };
         // An empty name is what clients send that have none to offer.
         let client = if element.get("clientID").is_some_and(|name| name.trim().is_empty()) { None } else { CLIENT.get(element)? };
-        Ok(Self { client, taken, wants })
+        Ok(Self { account: ACCOUNT.get(element)?, client, taken, wants })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
@@ -69,6 +76,11 @@ impl Request for Bind {
             inbox: signaling.inbox.clone(),
             end: cx.desk.session()?.recipient(),
         };
+        if let Some(named) = self.account {
+            let caller = login.caller.clone();
+            let account = cx.read(move |tx| account_rights::acting_for(tx, &caller, &named, AccountRights::CALLS)).await?;
+            return signaling.bind_for(&cx.house.signals, account.address, applicant);
+        }
         signaling.bind(&cx.house.signals, applicant, self.taken)?;
         if signaling.hears_presence() {
             for news in presence::first(&cx.house, &login.caller).await? {
@@ -94,18 +106,23 @@ fn is_behind_nat(media: IpAddr, connected: IpAddr) -> bool {
     private && media != connected.to_canonical()
 }
 
-struct Unbind;
+struct Unbind(Option<AccountRef>);
 
 impl Request for Unbind {
     const NAME: &'static str = "signalUnbind";
     const DOC: &'static str = "The session takes no more new calls and messages.";
+    const ARGS: &'static [Arg] = &[ACCOUNT.optional()];
 
-    fn read(_: &Element) -> Outcome<Self> {
-        Ok(Self)
+    fn read(element: &Element) -> Outcome<Self> {
+        ACCOUNT.get(element).map(Self)
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        cx.desk.signaling()?.unbind();
+        let signaling = cx.desk.signaling()?;
+        match self.0 {
+            Some(named) => signaling.unbind_for(&named.within(&cx.caller()?.address.domain)),
+            None => signaling.unbind(),
+        }
         Ok(())
     }
 }
