@@ -21,7 +21,7 @@
 //! - What a client is told is done is on disk. Jobs share a commit when they come together, and none waits for company
 //!   (`store::writer`); only after the commit does anyone hear of the change (`store::feed`).
 //! - No thread that runs actors ever blocks: store questions run on reading threads, changes on the writer's, key
-//!   derivation on its own.
+//!   derivation and scripts on their own.
 //! - Ask down, tell up: an actor awaits only what lies below it; upwards goes at most one wake-up at a time
 //!   (`domain::tell`).
 //! - Memory is bounded by limits that have names (`model::limits`), a client that does not read is cut off
@@ -36,8 +36,9 @@
 //!   `domain::folder::view`.
 //! - How a calendar is read: `proto::ximss::ops::calendars`, `domain::calendar`, `store::calendars`; how an invitation is
 //!   sent and worked in: `proto::ximss::ops::scheduling`, `domain::scheduling`.
-//! - How a call is made: `proto::ximss::ops::calls`, `domain::call::actors`, then the machines `leg`, `hub` and `fork`; how
-//!   anything reaches a session unasked: `domain::signals`.
+//! - How a call is made: `proto::ximss::ops::calls`, `domain::call::actors`, then the machines `leg`, `hub` and `fork`, with
+//!   the `stages` at which rules have a say; how anything reaches a session unasked: `domain::signals`.
+//! - How an application runs, started or called: `domain::tasks::task`, `domain::tasks::programs`, `domain::scripts`.
 //! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::serve`], [`app::run`].
 //! - What is on disk: `store::tables`, one page, with the order of keys.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]

@@ -427,3 +427,38 @@ fn the_configuration_is_shown_and_checked() {
     assert!(place.done(&["config", "show", "--defaults"], "").contains("[limits]"));
     assert!(place.done(&["ops"], "").contains("mailboxCreate") && place.done(&["ops", "--markdown"], "").starts_with("# Operations"));
 }
+
+#[test]
+fn scripts_are_checked_and_put() {
+    let place = Place::new();
+    let good = "fn main(state, params) { state }\n";
+    fs::write(place.path("menu.rhai"), good).unwrap();
+    fs::write(place.path("wrong.rhai"), "fn main(state, params) {\n    let = 5;\n}\n").unwrap();
+    fs::write(place.path("my menu.rhai"), good).unwrap();
+    fs::write(place.path("bytes.rhai"), [0xff, 0xfe]).unwrap();
+    place.done(&["account", "add", "alice@example.test", "--password-stdin"], "secret\n");
+    assert_eq!(place.done(&["apps", "check", "menu.rhai"], ""), "menu.rhai is good\n");
+    for (arguments, expected) in [
+        (&["apps", "check", "wrong.rhai"] as &[&str], "wrong.rhai, line 2, column "),
+        (&["apps", "put", "alice@example.test", "wrong.rhai"], "wrong.rhai, line 2, column "),
+        (&["apps", "put", "alice@example.test", "nothing.rhai"], "cannot read nothing.rhai"),
+        (&["apps", "put", "alice@example.test", "bytes.rhai"], "is not UTF-8 text"),
+        (&["apps", "put", "alice@example.test", "my menu.rhai"], "with --name"),
+        (&["apps", "put", "bob@example.test", "menu.rhai"], "account does not exist"),
+        (&["apps", "put", "other.test", "menu.rhai"], "domain does not exist"),
+        (&["apps", "remove", "alice@example.test", "menu"], "application does not exist"),
+    ] {
+        let error = place.refused(arguments, 1);
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+    }
+    // Without a server and beside one.
+    place.done(&["apps", "put", "alice@example.test", "menu.rhai"], "");
+    let server = place.serve();
+    place.done(&["apps", "put", "example.test", "my menu.rhai", "--name", "night"], "");
+    assert!(place.done(&["apps", "list", "alice@example.test"], "").starts_with("menu "));
+    assert!(place.done(&["apps", "list", "example.test"], "").starts_with("night "));
+    place.done(&["apps", "remove", "alice@example.test", "menu.rhai"], "");
+    assert_eq!(place.done(&["apps", "list", "alice@example.test"], ""), "");
+    place.done(&["apps", "remove", "example.test", "night"], "");
+    drop(server);
+}

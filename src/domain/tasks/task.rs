@@ -37,6 +37,8 @@ const REST: u32 = 9;
 const DEEDS: (u32, u32) = (20, 200);
 /// The most calls that a task has a leg in.
 const MOST_CALLS: usize = 64;
+/// The most that waits for a program, past which it does not hear that something could not be done.
+const MOST_FAILURES: usize = 256;
 
 /// Something happens. Bounded by the count that the directory of tasks keeps.
 #[derive(Message)]
@@ -89,6 +91,8 @@ pub struct Task {
     /// What is still to be done for the program, by its name.
     works: VecDeque<(&'static str, Work)>,
     at_work: bool,
+    /// It has taken its time, and hears nothing for a while.
+    rests: bool,
     /// Requests to legs that have not been answered.
     asking: usize,
     /// It has ended, and goes when all that it wanted is done.
@@ -126,6 +130,7 @@ impl Task {
                 timers: Vec::new(),
                 works: VecDeque::new(),
                 at_work: false,
+                rests: false,
                 asking: 0,
                 ends: false,
                 room: None,
@@ -142,18 +147,32 @@ impl Task {
 
     /// Something happens.
     fn happens(&mut self, what: Happening, ctx: &mut Context<Self>) {
-        self.happenings.push_back(what);
+        self.note_happening(what);
         self.go_on(ctx);
+    }
+
+    fn note_happening(&mut self, what: Happening) {
+        if matches!(what, Happening::Failed(..)) && self.happenings.len() >= MOST_FAILURES {
+            return;
+        }
+        self.happenings.push_back(what);
     }
 
     /// The program hears what it has not yet heard.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         self.last = Instant::now();
-        while let Some(mut program) = self.program.take().filter(|_| !self.ends) {
-            let Some(what) = self.happenings.pop_front() else {
+        if self.ends {
+            self.program = None;
+        }
+        while let Some(mut program) = self.program.take() {
+            let next = if self.rests { None } else { self.happenings.pop_front() };
+            let Some(what) = next else {
                 self.program = Some(program);
                 return;
             };
+            if matches!(what, Happening::Told(_)) {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
             let ended = ended_call(&what);
             if self.takes_long {
                 return self.think(program, what, ended, ctx);
@@ -161,6 +180,9 @@ impl Task {
             let deeds = program.hear(what);
             self.program = Some(program);
             self.heard(deeds, ended, ctx);
+            if self.ends {
+                self.program = None;
+            }
         }
     }
 
@@ -173,22 +195,21 @@ impl Task {
                 let deeds = program.hear(what);
                 Ok((program, deeds, begun.elapsed()))
             });
-            let heard = heard.await;
-            if let Ok((_, _, took)) = &heard {
-                tokio::time::sleep(*took * REST).await;
-            }
-            heard
+            heard.await
         };
-        let thought = work.into_actor(self).map(|heard, task, ctx| {
-            match heard {
-                Ok((program, deeds, _)) => {
-                    task.program = Some(program);
-                    task.heard(deeds, ended, ctx);
-                }
-                // It has panicked, and is gone.
-                Err(fault) => task.fails(&fault, ctx),
+        let thought = work.into_actor(self).map(|heard, task, ctx| match heard {
+            Ok((program, deeds, took)) => {
+                task.program = Some(program);
+                task.rests = true;
+                task.heard(deeds, ended, ctx);
+                ctx.run_later(took * REST, |task, ctx| {
+                    task.rests = false;
+                    task.take_signals();
+                    task.go_on(ctx);
+                });
             }
-            task.go_on(ctx);
+            // It has panicked, and is gone.
+            Err(fault) => task.fails(&fault, ctx),
         });
         ctx.wait(thought);
     }
@@ -248,6 +269,22 @@ impl Task {
         self.house.journal.note(&self.owner.address, Kind::Application, file, now, &[&self.name, text]);
     }
 
+    /// Takes what its calls and messages have brought. While it rests they stay where their number is bounded.
+    fn take_signals(&mut self) {
+        if self.rests {
+            return;
+        }
+        for item in self.inbox.take() {
+            match item {
+                Item::Call(name, leg) => self.rings(name, leg),
+                Item::Signal(Signal::Call(leg, event)) => self.note_happening(Happening::Call(leg, event)),
+                Item::Signal(Signal::CallReport(text)) => self.note_happening(Happening::Report(text)),
+                Item::Signal(Signal::ImFailed(failure)) => self.note_happening(Happening::ImFailed(failure)),
+                Item::Signal(_) => {}
+            }
+        }
+    }
+
     /// A call rings here.
     fn rings(&mut self, name: LegName, leg: Addr<CallLeg>) {
         if self.legs.len() >= MOST_CALLS {
@@ -300,7 +337,6 @@ impl Actor for Task {
 impl Handler<Happens> for Task {
     type Result = ();
     fn handle(&mut self, Happens(event): Happens, ctx: &mut Self::Context) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
         self.happens(Happening::Told(event), ctx);
     }
 }
@@ -308,15 +344,7 @@ impl Handler<Happens> for Task {
 impl Handler<SignalsWaiting> for Task {
     type Result = ();
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
-        for item in self.inbox.take() {
-            match item {
-                Item::Call(name, leg) => self.rings(name, leg),
-                Item::Signal(Signal::Call(leg, event)) => self.happenings.push_back(Happening::Call(leg, event)),
-                Item::Signal(Signal::CallReport(text)) => self.happenings.push_back(Happening::Report(text)),
-                Item::Signal(Signal::ImFailed(failure)) => self.happenings.push_back(Happening::ImFailed(failure)),
-                Item::Signal(_) => {}
-            }
-        }
+        self.take_signals();
         self.go_on(ctx);
     }
 }

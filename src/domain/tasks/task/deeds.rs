@@ -40,8 +40,7 @@ impl Task {
             Deed::MakeCall(peer) => {
                 let made = self.step().and_then(|()| self.make_call(&peer));
                 if let Err(fault) = made {
-                    let told = [fault.text.into_owned(), String::new()].map(Happening::Report);
-                    self.happenings.extend(told);
+                    [fault.text.into_owned(), String::new()].map(Happening::Report).into_iter().for_each(|told| self.note_happening(told));
                 }
                 return;
             }
@@ -70,7 +69,7 @@ impl Task {
             Deed::End => return self.end(ctx),
         };
         if let Err(fault) = done {
-            self.happenings.push_back(Happening::Failed(of, fault));
+            self.note_happening(Happening::Failed(of, fault));
         }
     }
 
