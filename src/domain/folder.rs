@@ -12,7 +12,7 @@ pub mod view;
 
 use super::access::{self, Caller};
 use super::house::House;
-use super::tell::{tell, tell_recipient};
+use super::tell::{Line, tell};
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::flags::Flags;
@@ -23,7 +23,7 @@ use crate::model::viewer::ViewerField;
 use crate::store::feed::Inbox;
 use crate::store::mailboxes::{self, MailboxRecord};
 use crate::store::{Read, orders};
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use view::{Entry, Horizon, Look, Pending, Report};
@@ -109,7 +109,7 @@ pub struct FolderView {
     house: Arc<House>,
     caller: Caller,
     folder: String,
-    session: Recipient<FolderModified>,
+    session: Line<FolderModified>,
     mailbox: MailboxId,
     look: Look,
     fields: Arc<Vec<ViewerField>>,
@@ -135,7 +135,7 @@ pub struct Opening {
     /// The fields shown.
     pub fields: Vec<ViewerField>,
     /// Who is told that the folder is out of step.
-    pub session: Recipient<FolderModified>,
+    pub session: Line<FolderModified>,
 }
 
 impl FolderView {
@@ -164,8 +164,8 @@ impl FolderView {
         // The view listens before it looks, so that nothing falls between the two.
         let owner = reached.owner.account;
         let address = Self::create(|ctx| {
-            let (me, feed) = (ctx.address(), house.store.feed());
-            let inbox = feed.listen(owner, move || tell(&me, Changed));
+            let (me, feed) = (Line::to(&ctx.address()), house.store.feed());
+            let inbox = feed.listen(owner, move || me.tell(Changed));
             Self { inbox: Some(inbox), ..view }
         });
         match address.send(Reopen { look, fields: None }).await.map_err(|_| Fault::closed()).and_then(|r| r) {
@@ -233,7 +233,7 @@ impl FolderView {
     fn notify(&mut self) {
         if !self.notified && (self.gone || self.lost_track || !self.pending.is_empty()) {
             self.notified = true;
-            tell_recipient(&self.session, FolderModified { folder: self.folder.clone() });
+            self.session.tell(FolderModified { folder: self.folder.clone() });
         }
     }
 }

@@ -5,12 +5,12 @@
 //! lookup says nothing about how much of an ID was right.
 
 use super::access::Caller;
-use super::tell::tell_recipient;
+use super::tell::Line;
 use super::uploads::Upload;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, BlobId, MailboxId, Uid};
 use crate::model::time::Timestamp;
-use actix::{Message, Recipient};
+use actix::Message;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -134,15 +134,15 @@ pub struct Reach {
     /// What the front end that made the session knows it by; nobody else can make anything of it.
     pub front: Arc<dyn Any + Send + Sync>,
     /// Takes questions for messages.
-    pub find_message: Recipient<FindMessage>,
+    pub find_message: Line<FindMessage>,
     /// Takes questions for what is open.
-    pub find_open: Recipient<FindOpen>,
+    pub find_open: Line<FindOpen>,
     /// Takes files.
-    pub add_upload: Recipient<AddUpload>,
+    pub add_upload: Line<AddUpload>,
     /// Takes questions for files.
-    pub find_upload: Recipient<FindUpload>,
+    pub find_upload: Line<FindUpload>,
     /// Takes the end.
-    pub end: Recipient<End>,
+    pub end: Line<End>,
 }
 
 type Digested = [u8; 32];
@@ -215,7 +215,7 @@ impl Sessions {
             let fits = live.by_id.values().filter(|r| of.is_none_or(|account| r.caller.account == account));
             fits.map(|r| r.end.clone()).collect()
         });
-        those.iter().for_each(|session| tell_recipient(session, how));
+        those.iter().for_each(|session| session.tell(how));
     }
 
     /// Takes an account's sessions of one kind out and ends them: from now on their IDs are unknown and they do not
@@ -226,7 +226,7 @@ impl Sessions {
             out.iter().for_each(|_| live.forget(account));
             out.into_iter().map(|(_, reach)| reach).collect()
         });
-        those.iter().for_each(|reach| tell_recipient(&reach.end, End::Replaced));
+        those.iter().for_each(|reach| reach.end.tell(End::Replaced));
     }
 }
 
@@ -335,11 +335,11 @@ mod tests {
                     kind,
                     guard: Guard::default(),
                     front: Arc::new(()),
-                    find_message: somebody.clone().recipient(),
-                    find_open: somebody.clone().recipient(),
-                    add_upload: somebody.clone().recipient(),
-                    find_upload: somebody.clone().recipient(),
-                    end: somebody.recipient(),
+                    find_message: Line::to(&somebody),
+                    find_open: Line::to(&somebody),
+                    add_upload: Line::to(&somebody),
+                    find_upload: Line::to(&somebody),
+                    end: Line::to(&somebody),
                 };
                 sessions.register(id, reach, 2)
             };

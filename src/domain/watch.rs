@@ -7,7 +7,7 @@
 //! Spec: XIMSS, "Service Operations" (alert, bye, mailboxModified), "Preferences" (prefsModified).
 
 use super::settings;
-use super::tell::tell_recipient;
+use super::tell::Line;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{AccountId, ModSeq};
@@ -16,7 +16,7 @@ use crate::model::roster::RosterNews;
 use crate::store::accounts::{self, Alert};
 use crate::store::feed::{Feed, Inbox};
 use crate::store::{Read, Store, mailboxes, roster};
-use actix::{Message, Recipient};
+use actix::Message;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -69,9 +69,9 @@ pub struct News {
 impl Watch {
     /// Listens from now on, for a session of this service that was admitted at the change number `since`. `wake` is told
     /// at once: there may be alerts waiting.
-    pub fn begin(feed: &Feed, account: AccountId, service: &'static str, since: ModSeq, wake: Recipient<AccountChanged>) -> Self {
-        tell_recipient(&wake, AccountChanged);
-        let inbox = feed.listen(account, move || tell_recipient(&wake, AccountChanged));
+    pub fn begin(feed: &Feed, account: AccountId, service: &'static str, since: ModSeq, wake: Line<AccountChanged>) -> Self {
+        wake.tell(AccountChanged);
+        let inbox = feed.listen(account, move || wake.tell(AccountChanged));
         Self { account, service, inbox, since: Cell::new(since), told: Cell::default(), look: Cell::new(Look::Account) }
     }
 
@@ -181,7 +181,7 @@ mod tests {
 
     async fn watch(store: &Store, account: AccountId) -> Watch {
         let since = store.read(move |tx| Ok(accounts::state(tx, account)?.modseq)).await.unwrap();
-        Watch::begin(store.feed(), account, "XIMSS", since, Sleeper(Arc::default()).start().recipient())
+        Watch::begin(store.feed(), account, "XIMSS", since, Line::to(&Sleeper(Arc::default()).start()))
     }
 
     async fn alert(store: &Store, account: AccountId, text: &'static str) {
@@ -254,7 +254,7 @@ mod tests {
             mine.stay(change);
             assert!(!mine.news(&store, false).await.unwrap().ended);
             assert!(other.news(&store, false).await.unwrap().ended);
-            let late = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(change.0 - 1), Sleeper(Arc::default()).start().recipient());
+            let late = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(change.0 - 1), Line::to(&Sleeper(Arc::default()).start()));
             assert!(late.news(&store, false).await.unwrap().ended, "admitted by a password that no longer holds");
             let modes = |modes: &str| vec![("AccessModes".to_owned(), modes.to_owned())];
             let without = modes("Mail,IMAP");
@@ -275,7 +275,7 @@ mod tests {
             let alice = new_account(&store, "alice@example.test").await.account;
             let woken = Arc::new(AtomicUsize::new(0));
             let sleeper = Sleeper(woken.clone()).start();
-            let watch = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(0), sleeper.clone().recipient());
+            let watch = Watch::begin(store.feed(), alice, "XIMSS", ModSeq(0), Line::to(&sleeper));
             alert(&store, alice, "a").await;
             alert(&store, alice, "b").await;
             // Answered behind the wake-ups that are under way.

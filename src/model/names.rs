@@ -6,6 +6,7 @@ use super::fault::{Fault, Outcome};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Folds case for comparing names: Unicode simple folding, character by character.
 pub fn fold(text: &str) -> String {
@@ -22,7 +23,7 @@ pub fn fold_char(c: char) -> char {
 
 /// A domain name in lower case, such as `example.test`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct DomainName(String);
+pub struct DomainName(Arc<str>);
 
 impl DomainName {
     /// The name as text.
@@ -49,7 +50,7 @@ impl FromStr for DomainName {
         if text.len() > 255 || !(literal || text.split('.').all(label)) {
             return Err(Fault::bad("domain name is incorrect"));
         }
-        Ok(Self(fold(text)))
+        Ok(Self(fold(text).into()))
     }
 }
 
@@ -61,7 +62,7 @@ impl fmt::Display for DomainName {
 
 /// The name of an account inside its domain, in lower case: `alice`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AccountName(String);
+pub struct AccountName(Arc<str>);
 
 impl AccountName {
     /// The name as text.
@@ -78,7 +79,7 @@ impl FromStr for AccountName {
         if text.is_empty() || text.len() > 128 || text.starts_with('.') || text.ends_with('.') || !text.chars().all(ok) {
             return Err(Fault::bad("account name is incorrect"));
         }
-        Ok(Self(fold(text)))
+        Ok(Self(fold(text).into()))
     }
 }
 

@@ -9,7 +9,7 @@ use super::index;
 use crate::domain::access::{self, Caller};
 use crate::domain::house::House;
 use crate::domain::remote_documents::{Bounds, Document as Fetched, RemoteUrl, Request, Validators};
-use crate::domain::tell::{tell, tell_recipient};
+use crate::domain::tell::Line;
 use crate::model::calendar::Clock;
 use crate::model::change::{Change, What};
 use crate::model::fault::{Fault, Outcome};
@@ -18,8 +18,7 @@ use crate::model::names::MailboxPath;
 use crate::model::rights::Rights;
 use crate::store::feed::Inbox;
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, MessageResult, Recipient,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, MessageResult, WrapFuture,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,7 +78,7 @@ pub struct Close;
 /// The actor.
 pub struct CalendarView {
     calendar: String,
-    session: Recipient<CalendarModified>,
+    session: Line<CalendarModified>,
     source: Source,
     remote: Option<Remote>,
     notified: bool,
@@ -123,7 +122,7 @@ pub struct Opening {
     /// The mailbox.
     pub path: MailboxPath,
     /// Who is told that it has changed.
-    pub session: Recipient<CalendarModified>,
+    pub session: Line<CalendarModified>,
 }
 
 impl CalendarView {
@@ -144,7 +143,7 @@ impl CalendarView {
         calendar: String,
         url: RemoteUrl,
         clock: Clock,
-        session: Recipient<CalendarModified>,
+        session: Line<CalendarModified>,
     ) -> Outcome<Addr<Self>> {
         let mut remote = Remote { house, url, clock, known: Validators::default(), fetched: Instant::now() };
         let document = remote.fetch().await?.unwrap_or_default();
@@ -155,8 +154,8 @@ impl CalendarView {
     /// The view begins to listen; whatever is found later is as new as that.
     fn watching(house: &House, owner: AccountId, view: Self) -> Addr<Self> {
         Self::create(|ctx| {
-            let me = ctx.address();
-            let inbox = house.store.feed().listen(owner, move || tell(&me, Changed));
+            let me = Line::to(&ctx.address());
+            let inbox = house.store.feed().listen(owner, move || me.tell(Changed));
             Self { inbox: Some(inbox), ..view }
         })
     }
@@ -186,7 +185,7 @@ impl Handler<Changed> for CalendarView {
     fn handle(&mut self, _: Changed, _: &mut Self::Context) {
         if self.has_changed() && !self.notified {
             self.notified = true;
-            tell_recipient(&self.session, CalendarModified { calendar: self.calendar.clone() });
+            self.session.tell(CalendarModified { calendar: self.calendar.clone() });
         }
     }
 }

@@ -4,12 +4,12 @@
 
 use super::deliver::{self, Content, Representation};
 use crate::domain::sessions::{FindUpload, Reach};
-use crate::model::fault::{Fault, Outcome};
+use crate::model::fault::Outcome;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Sends an uploaded file back.
 pub async fn uploaded(request: &HttpRequest, reach: &Reach, id: String) -> Outcome<HttpResponse> {
-    let upload = reach.find_upload.send(FindUpload { id }).await.map_err(|_| Fault::closed())??;
+    let upload = reach.find_upload.ask(FindUpload { id }).await??;
     let found = Representation {
         identity: upload.file.path().to_string_lossy().into_owned(),
         kind: upload.kind,

@@ -12,7 +12,7 @@ use crate::domain::sessions::{FindOpen, Opened, Reach};
 use crate::domain::{contacts, messages};
 use crate::format::mime::structure::Limits;
 use crate::format::vcard::write::Style;
-use crate::model::fault::{Fault, Outcome};
+use crate::model::fault::Outcome;
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::rights::Rights;
 use crate::store::{Read, Store, blobs, ledger};
@@ -43,7 +43,7 @@ pub async fn serve(request: &HttpRequest, web: &Web, reach: &Reach, url: ExportU
         true => Style::Old,
         false => Style::Third,
     };
-    let found = reach.find_open.send(FindOpen { name: url.name }).await.map_err(|_| Fault::closed())??;
+    let found = reach.find_open.ask(FindOpen { name: url.name }).await??;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     match found {

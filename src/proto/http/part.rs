@@ -29,7 +29,7 @@ const SLICE: u64 = 1 << 20;
 /// Sends the message or part that a URL names.
 pub async fn serve(request: &HttpRequest, web: &Web, reach: &Reach, url: PartUrl) -> Outcome<HttpResponse> {
     let question = FindMessage { folder: url.folder.clone(), uid: url.uid.0 };
-    let blob = reach.find_message.send(question).await.map_err(|_| Fault::closed())??;
+    let blob = reach.find_message.ask(question).await??;
     let identity = format!("{blob} {:?} {:?}", url.part_id, url.form);
     let found = find(web, blob, &url).await?;
     let content = match found.bytes {

@@ -196,7 +196,7 @@ fn admits(reach: &Reach, request: &HttpRequest, web: &Web) -> bool {
 }
 
 async fn kill(reach: &Reach) -> Outcome<HttpResponse> {
-    reach.end.send(End::Kill).await.map_err(|_| Fault::closed())?;
+    reach.end.ask(End::Kill).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))

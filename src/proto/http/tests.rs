@@ -5,6 +5,7 @@ use crate::domain::access::Caller;
 use crate::domain::accounts;
 use crate::domain::house::{ClearText, House, Settings};
 use crate::domain::sessions::{AddUpload, End, FindMessage, FindOpen, FindUpload, Guard, Kind, Opened, Reach, Registration};
+use crate::domain::tell::Line;
 use crate::domain::uploads::{Upload, Uploads};
 use crate::format::mime::header::header_length;
 use crate::model::fault::{Fault, Outcome};
@@ -106,11 +107,11 @@ async fn scene(mails: Vec<Vec<u8>>) -> Scene {
         kind: Kind::Connection,
         guard: Guard::default(),
         front: Arc::new(()),
-        find_message: somebody.clone().recipient(),
-        find_open: somebody.clone().recipient(),
-        add_upload: somebody.clone().recipient(),
-        find_upload: somebody.clone().recipient(),
-        end: somebody.clone().recipient(),
+        find_message: Line::to(&somebody),
+        find_open: Line::to(&somebody),
+        add_upload: Line::to(&somebody),
+        find_upload: Line::to(&somebody),
+        end: Line::to(&somebody),
     };
     let registration = house.sessions.register("theID", reach, 10).unwrap();
     Scene { house, data, somebody, _registration: registration }

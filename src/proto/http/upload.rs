@@ -32,7 +32,7 @@ const FIELDS: usize = 64;
 pub async fn serve(request: &HttpRequest, payload: web::Payload, web: &Web, reach: &Reach, id: String) -> HttpResponse {
     let added = async {
         let upload = receive(request, payload, web).await?;
-        reach.add_upload.send(AddUpload { id, upload }).await.map_err(|_| Fault::closed())?
+        reach.add_upload.ask(AddUpload { id, upload }).await?
     };
     match added.await {
         Ok(()) => refusal::with(StatusCode::OK, "uploaded"),

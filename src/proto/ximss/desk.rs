@@ -13,7 +13,7 @@ use crate::domain::folder::{Close, FolderView};
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::{Kind, Registration};
-use crate::domain::tell::tell;
+use crate::domain::tell::{Line, tell};
 use crate::domain::uploads::Uploads;
 use crate::domain::watch::Watch;
 use crate::model::fault::{Fault, Outcome};
@@ -263,7 +263,7 @@ impl Desk {
     /// Somebody has logged in: from now on the session hears what happens to the account. Refused once it has ended.
     pub fn begin(&self, login: Login, preferences: Preferences) -> Outcome<()> {
         let (session, account) = (self.session()?, login.caller.account);
-        let watch = Watch::begin(self.house.store.feed(), account, SERVICE, login.since, session.recipient());
+        let watch = Watch::begin(self.house.store.feed(), account, SERVICE, login.since, Line::to(&session));
         *self.watch.borrow_mut() = Some(Rc::new(watch));
         *self.login.borrow_mut() = Some(Rc::new(login));
         self.set_preferences(preferences);

@@ -8,6 +8,7 @@ use crate::domain::access::Caller;
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::{Guard, Kind, Reach};
+use crate::domain::tell::Line;
 use crate::model::time::Timestamp;
 use crate::store::accounts;
 use crate::xml::Element;
@@ -53,11 +54,11 @@ impl Client {
                 kind: Kind::Connection,
                 guard: Guard::default(),
                 front: entrance.clone(),
-                find_message: session.clone().recipient(),
-                find_open: session.clone().recipient(),
-                add_upload: session.clone().recipient(),
-                find_upload: session.clone().recipient(),
-                end: session.recipient(),
+                find_message: Line::to(&session),
+                find_open: Line::to(&session),
+                add_upload: Line::to(&session),
+                find_upload: Line::to(&session),
+                end: Line::to(&session),
             };
             let registration = house.sessions.register(&url_id, reach, 64).unwrap();
             let login =

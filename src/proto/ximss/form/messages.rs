@@ -97,7 +97,7 @@ fn ranges(request: &Element, name: &str) -> Outcome<Vec<(u32, u32)>> {
 /// Reads the `field` elements of a request.
 pub fn viewer_fields(request: &Element) -> Outcome<Vec<ViewerField>> {
     let fields = request.named("field").map(|field| field.body().trim().parse().map_err(|_| Fault::incorrect("field")));
-    let fields = fields.collect::<Outcome<Vec<ViewerField>>>()?;
+    let fields = fields.collect::<Outcome<Box<[ViewerField]>>>()?.into_vec();
     if fields.len() > MOST_FIELDS { Err(Fault::bad("too many fields")) } else { Ok(fields) }
 }
 

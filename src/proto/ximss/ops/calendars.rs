@@ -9,6 +9,7 @@ use crate::domain::calendar::view::{CalendarView, Close, Look, Opening, Show, So
 use crate::domain::calendar::{boxes, freebusy, message};
 use crate::domain::messages;
 use crate::domain::remote_documents::RemoteUrl;
+use crate::domain::tell::Line;
 use crate::format::ical::Bounds;
 use crate::model::calendar::{Clock, ItemKind};
 use crate::model::fault::{Fault, Outcome};
@@ -77,7 +78,7 @@ impl Request for Open {
     async fn run(self, cx: Cx) -> Outcome<()> {
         let Self { calendar, what } = self;
         cx.desk.calendars.check_new(&calendar)?;
-        let (caller, session, name) = (cx.caller()?, cx.desk.session()?.recipient(), calendar.clone());
+        let (caller, session, name) = (cx.caller()?, Line::to(&cx.desk.session()?), calendar.clone());
         let view = match what {
             What::Mailbox(path) => {
                 if let Some(class) = boxes::class(&path, &cx.preferences()) {

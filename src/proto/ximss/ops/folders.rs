@@ -4,6 +4,7 @@ use crate::domain::folder::view::{Report, ReportKind};
 use crate::domain::folder::{Close, FolderView, Init, Opening, REPORTS, Reopen, Show, Shown, Synchronise, view};
 use crate::domain::messages;
 use crate::domain::preferences::{DeleteMode, Preferences};
+use crate::domain::tell::Line;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::Uid;
 use crate::model::names::MailboxPath;
@@ -76,7 +77,7 @@ impl Request for Open {
             cx.write(move |tx| messages::ensure(tx, &caller, &mailbox, &class, Timestamp::now())).await?;
         }
         let look = look.settled(hides_deleted(&cx.preferences()));
-        let session = cx.desk.session()?.recipient();
+        let session = Line::to(&cx.desk.session()?);
         let opening = Opening { folder: folder.clone(), caller, path: mailbox, look, fields, session };
         let (address, init) = FolderView::open(cx.house.clone(), opening).await?;
         cx.desk.folders.add(folder.clone(), address);

@@ -9,6 +9,7 @@ use crate::domain::auth::conversation::{Conversation, Step};
 use crate::domain::auth::{self, Admitted, Claim, Use, Verified, nonce};
 use crate::domain::preferences::Preferences;
 use crate::domain::sessions::{Guard, Reach, new_id};
+use crate::domain::tell::Line;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::DomainName;
 use crate::model::time::Timestamp;
@@ -186,11 +187,11 @@ async fn begin_session(cx: &Cx, verified: Verified, version: (u32, u32)) -> Outc
         kind,
         guard: Guard::default(),
         front: entrance.clone(),
-        find_message: session.clone().recipient(),
-        find_open: session.clone().recipient(),
-        add_upload: session.clone().recipient(),
-        find_upload: session.clone().recipient(),
-        end: session.recipient(),
+        find_message: Line::to(&session),
+        find_open: Line::to(&session),
+        add_upload: Line::to(&session),
+        find_upload: Line::to(&session),
+        end: Line::to(&session),
     };
     if cx.desk.wishes.kill_old {
         cx.house.sessions.replace(caller.account, kind);
