@@ -282,7 +282,7 @@ impl Survey {
     fn end_calendar(&mut self) {
         let own = std::mem::take(&mut self.own);
         if let Some(calendar) = self.calendars.last_mut().filter(|_| self.inside) {
-            calendar.properties = lines::lines(&own).map(|line| lines::property(&line)).collect();
+            calendar.properties = lines::lines(&own).filter_map(|line| lines::property(&line)).collect();
         }
         self.inside = false;
     }

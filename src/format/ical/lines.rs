@@ -69,20 +69,35 @@ fn is_quoted_printable(line: &[u8]) -> bool {
     head.contains(&b';') && head.to_ascii_uppercase().windows(16).any(|w| w == b"QUOTED-PRINTABLE")
 }
 
-/// The property of a line.
-pub fn property(line: &[u8]) -> Property {
-    match std::str::from_utf8(line) {
-        Ok(text) => of_text(text, None),
+/// The property of a line. Controls mean nothing in one, and are left out; None where nothing else is there.
+pub fn property(line: &[u8]) -> Option<Property> {
+    let mut property = match std::str::from_utf8(line) {
+        Ok(text) => of_text(&without_controls(Cow::Borrowed(text)), None),
         Err(_) => {
             let (text, ..) = encoding_rs::WINDOWS_1252.decode(line);
-            of_text(&text, Some(line))
+            of_text(&without_controls(text), Some(line))
         }
+    };
+    // What was encoded can hold some too.
+    if property.value.contains(is_stray) {
+        property.value.retain(|c| !is_stray(c));
     }
+    let is_blank = property.name.is_empty() && property.value.is_empty();
+    (!is_blank).then_some(property)
+}
+
+fn is_stray(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n')
+}
+
+fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains(is_stray) { Cow::Owned(text.replace(is_stray, "")) } else { text }
 }
 
 /// A line that is none: kept as it is.
 fn raw(text: &str) -> Property {
-    Property { value: text.to_owned(), ..Property::default() }
+    // A blank at its beginning would fold it onto the line before.
+    Property { value: text.trim_start_matches([' ', '\t']).to_owned(), ..Property::default() }
 }
 
 /// True for what can be the name of a component, a property or a parameter.

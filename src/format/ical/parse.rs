@@ -27,7 +27,9 @@ pub fn parse_within(data: &[u8], bounds: Bounds) -> Outcome<Vec<Component>> {
     let data = as_bytes_of_text(data);
     let mut tree = Tree { done: Vec::new(), open: Vec::new(), components: 0, bounds };
     for line in lines::lines(&data) {
-        tree.take(lines::property(&line))?;
+        if let Some(property) = lines::property(&line) {
+            tree.take(property)?;
+        }
     }
     if let Some(open) = tree.open.last() {
         return Err(incorrect(&format!("{} is not closed", short(&open.name))));

@@ -32,7 +32,7 @@ fn no_line_of_any_file_is_lost() {
         assert!(written.split("\r\n").all(|line| line.len() <= 75), "{}", path.display());
         let plain = !data.windows(16).any(|w| w == b"QUOTED-PRINTABLE");
         for line in lines::lines(&data).filter(|_| plain) {
-            let property = lines::property(&line);
+            let Some(property) = lines::property(&line) else { continue };
             let head = line.iter().position(|b| matches!(b, b';' | b':')).unwrap_or(line.len());
             let value = if property.name.is_empty() { 0 } else { line.len().saturating_sub(property.value.len()) };
             assert!(property.name.is_empty() || property.name.as_bytes().eq_ignore_ascii_case(&line[..head]), "{property:?}");
@@ -136,7 +136,7 @@ fn odd_parameters_are_understood() {
 
 proptest! {
     #[test]
-    fn what_was_read_is_written_and_read_the_same(lines in proptest::collection::vec("[A-Z;=:,\"^\\\\ a\u{e4}\u{1F600}-]{0,90}", 0..8)) {
+    fn what_was_read_is_written_and_read_the_same(lines in proptest::collection::vec("[A-Z;=:,\"^\\\\ a\u{e4}\u{1F600}\u{14}\t-]{0,90}", 0..8)) {
         let text = format!("BEGIN:VCALENDAR\r\n{}\r\nEND:VCALENDAR\r\n", lines.join("\r\n"));
         if let Ok(read) = parse(text.as_bytes()) {
             let written: String = read.iter().map(write).collect();

@@ -173,5 +173,6 @@ fn bare(word: &str) -> Parameter {
         "INLINE" | "URL" | "CID" | "CONTENT-ID" => "VALUE",
         _ => "TYPE",
     };
-    Parameter { name: name.to_owned(), values: vec![word.trim_matches('"').to_owned()] }
+    // Written with a name it is a list.
+    Parameter { name: name.to_owned(), values: word.trim_matches('"').split(',').map(str::to_owned).collect() }
 }

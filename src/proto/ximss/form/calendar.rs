@@ -178,7 +178,7 @@ pub fn component(element: &Element, depth: usize) -> Outcome<Component> {
 
 fn read_property(element: &Element) -> Outcome<Property> {
     if element.name.eq_ignore_ascii_case(LINE) {
-        let property = lines::property(element.body().replace(['\r', '\n'], " ").as_bytes());
+        let property = lines::property(element.body().replace(['\r', '\n'], " ").as_bytes()).ok_or_else(|| incorrect(LINE))?;
         let breaks_out = ["BEGIN", "END"].iter().any(|name| property.name.eq_ignore_ascii_case(name));
         return if breaks_out { Err(incorrect(LINE)) } else { Ok(property) };
     }
