@@ -12,11 +12,13 @@ use super::rooms::room::Occupant;
 use super::roster;
 use super::signals::{Binding, Inbox, Refused};
 use crate::model::fault::{Fault, Outcome};
-use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage};
+use crate::model::im::{ChatState, HandedIm, ImContent, ImFailure, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::time::Timestamp;
 use crate::store::{Read, WriteTx, accounts, offline};
+use futures_util::FutureExt;
+use std::future::Future;
 use std::sync::Arc;
 
 /// The most bytes of one message.
@@ -58,15 +60,54 @@ fn hand_over(sessions: &[Arc<Binding>], client: Option<&ClientId>, message: &Ins
         None if ["groupchat", "error"].iter().any(|never| kind.eq_ignore_ascii_case(never)) => &[],
         None => sessions,
     };
+    if reached.is_empty() {
+        return Handed::Nobody;
+    }
     let mut handed = Handed::Nobody;
+    let shared = Arc::new(HandedIm::new(message.clone(), Timestamp::now()));
     for binding in reached {
-        match binding.inbox.push(Signal::Im(message.clone())) {
+        match binding.inbox.push(Signal::Im(shared.clone())) {
             Ok(()) => handed = Handed::Over,
             Err(Refused::Full) if handed == Handed::Nobody => handed = Handed::NoRoom,
             Err(_) => {}
         }
     }
-    handed
+    // A session that ended at once could not put back what was still held here.
+    if handed == Handed::Over && shared.unheard().is_some() { Handed::Nobody } else { handed }
+}
+
+/// What a session that has ended has not brought to its client waits for the next.
+pub fn put_back(house: Arc<House>, owner: Caller, unheard: Vec<InstantMessage>) {
+    // Outside the threads of actors the server has ended, and its store with it.
+    if unheard.is_empty() || actix::Arbiter::try_current().is_none() {
+        return;
+    }
+    begin(async move {
+        let (account, address) = (owner.account, owner.address.clone());
+        let kept = house.store.write(move |tx| {
+            let owner = Caller { account, address: address.clone() };
+            if !Preferences::read(tx, &owner)?.get("DelayedIM").is_some_and(|value| value.is_yes()) {
+                return Ok(());
+            }
+            // What does not fit is lost, as it would have been had it come later.
+            unheard.iter().try_for_each(|message| offline::keep(tx, account, message).map(drop))
+        });
+        // After a fault, which the store has logged, there is nothing to hand out.
+        if kept.await.is_ok()
+            && let Some(binding) = house.signals.of(&owner.address).first()
+        {
+            let _ = hand_out_waiting(&house, &binding.caller, &binding.inbox).await;
+        }
+    });
+}
+
+/// Begins to do something at once, and goes on with it beside what else this thread does: what need not wait is done when
+/// this returns, and what asks the store has asked it.
+pub fn begin(work: impl Future<Output = ()> + 'static) {
+    let mut work = Box::pin(work);
+    if work.as_mut().now_or_never().is_none() {
+        actix::spawn(work);
+    }
 }
 
 /// Sends a message. What fails is said in `failures`, later; a message that must wait is on disk when this ends.
@@ -180,7 +221,8 @@ pub async fn hand_out_waiting(house: &House, caller: &Caller, inbox: &Inbox) -> 
     }
     let mut waiting = house.store.write(move |tx| offline::take(tx, account)).await?.into_iter();
     while let Some(message) = waiting.next() {
-        if inbox.push(Signal::Im(message.clone())).is_err() {
+        let handed = Arc::new(HandedIm::new(message.clone(), Timestamp::now()));
+        if inbox.push(Signal::Im(handed)).is_err() {
             // The session ended meanwhile: what it has not got waits for the next.
             let rest: Vec<_> = std::iter::once(message).chain(waiting).collect();
             return house.store.write(move |tx| rest.iter().try_for_each(|message| offline::keep(tx, account, message).map(drop))).await;

@@ -6,6 +6,8 @@ use super::names::Address;
 use super::signal::{ClientId, Fragment};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the writer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +93,43 @@ impl InstantMessage {
         128 + text + optional(&self.from_name) + optional(&self.kind) + optional(&self.id)
     }
 }
+
+/// A message that has been handed to sessions, and whether a client has got it: where none has when the last session that
+/// holds it ends, it is to wait for another.
+#[derive(Debug)]
+pub struct HandedIm {
+    /// The message.
+    pub message: InstantMessage,
+    since: Timestamp,
+    heard: AtomicBool,
+}
+
+impl HandedIm {
+    /// A message that is handed over now.
+    pub fn new(message: InstantMessage, now: Timestamp) -> Self {
+        Self { message, since: now, heard: AtomicBool::new(false) }
+    }
+
+    /// A client has got it.
+    pub fn is_heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// The message as it waits from now on, where nobody else holds it, no client has got it, and it may wait.
+    pub fn unheard(self: Arc<Self>) -> Option<InstantMessage> {
+        let Self { message, since, heard } = Arc::into_inner(self)?;
+        let waits = !heard.into_inner() && message.may_wait();
+        waits.then(|| InstantMessage { waited_since: message.waited_since.or(Some(since)), ..message })
+    }
+}
+
+impl PartialEq for HandedIm {
+    fn eq(&self, other: &Self) -> bool {
+        self.message == other.message
+    }
+}
+
+impl Eq for HandedIm {}
 
 /// A message that did not reach anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]

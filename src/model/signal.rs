@@ -5,12 +5,13 @@
 
 use super::call::{CallEvent, LegName};
 use super::fault::Fault;
-use super::im::{ImFailure, InstantMessage, Iq};
+use super::im::{HandedIm, ImFailure, Iq};
 use super::presence::PresenceNews;
 use super::task::TaskEvent;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The name of a session among the sessions of its account that take signals: `clientID`, the resource of XMPP.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ impl SignalFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// An instant message came.
-    Im(InstantMessage),
+    Im(Arc<HandedIm>),
     /// One that this session sent could not be delivered.
     ImFailed(ImFailure),
     /// A request of another client, or the answer to one of this session's.
@@ -99,7 +100,7 @@ impl Signal {
     /// About how many bytes it holds: what an inbox counts.
     pub fn weight(&self) -> usize {
         128 + match self {
-            Self::Im(message) => message.weight(),
+            Self::Im(handed) => handed.message.weight(),
             Self::ImFailed(_) => 128,
             Self::Iq(iq) => iq.body.0.len(),
             Self::Presence(_) => 256,

@@ -4,12 +4,13 @@
 //! name in it the clientID.
 
 use crate::domain::roster::own_address;
-use crate::model::im::{ImContent, InstantMessage};
+use crate::model::im::{HandedIm, ImContent, InstantMessage};
 use crate::model::names::AccountAddress;
 use crate::model::presence::{Detail, Presence, PresenceNews, PresenceSays};
 use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::time::Timestamp;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The most that may be in a room.
 const MOST_OCCUPANTS: usize = 200;
@@ -33,6 +34,13 @@ struct Inside {
     who: Occupant,
     nick: ClientId,
     presence: Presence,
+}
+
+/// What is said in a room is for those who are there: it waits for nobody.
+fn heard(message: InstantMessage) -> Signal {
+    let handed = HandedIm::new(message, Timestamp::now());
+    handed.is_heard();
+    Signal::Im(Arc::new(handed))
 }
 
 /// The machine.
@@ -85,7 +93,7 @@ impl Room {
         let arrived = self.news(&nick, PresenceSays::Is(presence.clone()));
         self.inside.push(Inside { who: who.clone(), nick, presence });
         words.extend(self.all(&arrived));
-        words.extend(self.said.iter().chain(&self.subject).map(|message| (who.clone(), Signal::Im(message.clone()))));
+        words.extend(self.said.iter().chain(&self.subject).map(|message| (who.clone(), heard(message.clone()))));
         words
     }
 
@@ -125,11 +133,11 @@ impl Room {
         let said = InstantMessage { from: own_address(&self.address), from_name: None, from_client: Some(speaker), ..message.clone() };
         if to_all {
             self.remember(&said, now);
-            return Ok(self.all(&Signal::Im(said)));
+            return Ok(self.all(&heard(said)));
         }
         let named = nick.and_then(|nick| self.inside.iter().find(|inside| inside.nick == *nick));
         let named = named.ok_or_else(|| SignalFailure::new(404, "nobody of this name is in the room"))?;
-        Ok(vec![(named.who.clone(), Signal::Im(said))])
+        Ok(vec![(named.who.clone(), heard(said))])
     }
 
     fn remember(&mut self, said: &InstantMessage, now: Timestamp) {

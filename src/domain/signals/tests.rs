@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::ids::AccountId;
-use crate::model::im::{ImContent, InstantMessage};
+use crate::model::im::{HandedIm, ImContent, InstantMessage};
+use crate::model::time::Timestamp;
 use actix::{Actor, Context, Handler};
 
 /// Counts what it is told.
@@ -55,7 +56,8 @@ fn applicant(ear: &actix::Addr<Ear>, client: Option<&str>) -> Applicant {
 fn message(bytes: usize) -> Signal {
     let content = ImContent::Text { body: Some("x".repeat(bytes)), subject: None, extra: Default::default() };
     let from = "bob@example.test".parse().unwrap();
-    Signal::Im(InstantMessage { from, from_name: None, from_client: None, kind: None, id: None, content, waited_since: None })
+    let message = InstantMessage { from, from_name: None, from_client: None, kind: None, id: None, content, waited_since: None };
+    Signal::Im(Arc::new(HandedIm::new(message, Timestamp(0))))
 }
 
 fn signal(item: Item) -> Option<Signal> {

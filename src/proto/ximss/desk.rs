@@ -221,7 +221,7 @@ impl Desk {
         if let Some(signaling) = self.signaling.borrow().as_ref() {
             return Ok(signaling.clone());
         }
-        let signaling = Rc::new(Signaling::new(self.session()?.recipient()));
+        let signaling = Rc::new(Signaling::new(self.house.clone(), self.outbox.clone(), self.session()?.recipient()));
         *self.signaling.borrow_mut() = Some(signaling.clone());
         Ok(signaling)
     }

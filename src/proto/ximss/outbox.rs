@@ -196,6 +196,11 @@ impl Outbox {
         self.once_drained(|state| if state.taken >= number { Some(true) } else { state.aborted.then_some(false) }).await
     }
 
+    /// How far what was said has been taken.
+    pub fn taken_so_far(&self) -> Ticket {
+        self.lock(|state| Ticket(state.taken))
+    }
+
     /// Waits until nothing more is added.
     pub async fn closed(&self) {
         self.once_drained(|state| state.closed.then_some(())).await;

@@ -341,8 +341,9 @@ impl Handler<SignalsWaiting> for Session {
     type Result = ();
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
         let Ok(signaling) = self.desk.signaling() else { return };
-        for news in signaling.news() {
-            self.say(&news, ctx);
+        for (news, message) in signaling.news() {
+            let ticket = self.say(&news, ctx);
+            message.into_iter().for_each(|message| signaling.has_said(message, ticket));
         }
     }
 }

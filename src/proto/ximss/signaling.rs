@@ -4,18 +4,20 @@
 //! Spec: XIMSS, "Signaling", "Instant Messaging".
 
 use super::form;
+use super::outbox::{Outbox, Ticket};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{Ask, CallLeg, JoinWith, SessionEnded, Where};
 use crate::domain::call::leg::Command;
 use crate::domain::house::House;
-use crate::domain::im::Conversations;
+use crate::domain::im::{self, Conversations};
 use crate::domain::pace::Pace;
 use crate::domain::presence::{self, PresenceSource};
-use crate::domain::signals::{Applicant, Bindings, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
+use crate::domain::signals::{Applicant, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
 use crate::domain::tasks::Entry;
 use crate::domain::tell::tell;
 use crate::model::call::LegName;
 use crate::model::fault::{Fault, Outcome};
+use crate::model::im::{HandedIm, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::presence::{Detail, Presence};
 use crate::model::signal::{ClientId, Signal};
@@ -25,6 +27,7 @@ use crate::model::value::Value;
 use crate::xml::Element;
 use actix::{Addr, Recipient};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -60,7 +63,12 @@ pub struct Signaling {
     presence: RefCell<Option<(PresenceSource, Presence)>>,
     /// To whom presence was sent alone: they hear of its end.
     directed: RefCell<Vec<(AccountAddress, Option<ClientId>)>>,
-    leave: RefCell<Option<(Arc<House>, AccountAddress)>>,
+    /// Instant messages that were said and that the client may not have got.
+    said: RefCell<VecDeque<(Option<Ticket>, Arc<HandedIm>)>>,
+    /// Whose session it is, once it takes signals or has sent presence.
+    owner: RefCell<Option<Caller>>,
+    house: Arc<House>,
+    outbox: Outbox,
     tasks: RefCell<TaskNames>,
 }
 
@@ -73,8 +81,8 @@ struct TaskNames {
 }
 
 impl Signaling {
-    /// For a session that is woken in this way.
-    pub fn new(wake: Recipient<SignalsWaiting>) -> Self {
+    /// For a session that says what it says to this outbox and is woken in this way.
+    pub fn new(house: Arc<House>, outbox: Outbox, wake: Recipient<SignalsWaiting>) -> Self {
         Self {
             inbox: Inbox::new(wake),
             conversations: RefCell::default(),
@@ -86,26 +94,30 @@ impl Signaling {
             calls: RefCell::default(),
             presence: RefCell::default(),
             directed: RefCell::default(),
-            leave: RefCell::default(),
+            said: RefCell::default(),
+            owner: RefCell::default(),
+            house,
+            outbox,
             tasks: RefCell::default(),
         }
     }
 
     /// Enters the session among those that take signals; an entry it had goes. Where it is refused, that one stays.
-    pub fn bind(&self, bindings: &Bindings, applicant: Applicant, taken: NameTaken) -> Outcome<()> {
-        let wants = applicant.wants.clone();
-        let bound = bindings.bind(applicant, taken)?;
+    pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<()> {
+        let (wants, owner) = (applicant.wants.clone(), applicant.caller.clone());
+        let bound = self.house.signals.bind(applicant, taken)?;
+        *self.owner.borrow_mut() = Some(owner);
         (*self.wants.borrow_mut(), *self.bound.borrow_mut()) = (wants, Some(bound));
         Ok(())
     }
 
     /// Enters the session for the calls of another account, too.
-    pub fn bind_for(&self, bindings: &Bindings, account: AccountAddress, applicant: Applicant) -> Outcome<()> {
+    pub fn bind_for(&self, account: AccountAddress, applicant: Applicant) -> Outcome<()> {
         self.unbind_for(&account);
         if self.bound_for.borrow().len() >= MOST_BOUND_FOR {
             return Err(Fault::quota("too many accounts"));
         }
-        let bound = bindings.bind_for(account, applicant)?;
+        let bound = self.house.signals.bind_for(account, applicant)?;
         self.bound_for.borrow_mut().push(bound);
         Ok(())
     }
@@ -150,7 +162,7 @@ impl Signaling {
         directed.retain(|known| *known != (to.clone(), client.clone()));
         if presence.detail != Detail::Offline && directed.len() < MOST_DIRECTED {
             directed.push((to.clone(), client.clone()));
-            *self.leave.borrow_mut() = Some((house.clone(), owner.address.clone()));
+            *self.owner.borrow_mut() = Some(owner.clone());
         }
         presence::direct(house, (&owner.address, self.client()), &to, client.as_ref(), presence);
     }
@@ -274,10 +286,11 @@ impl Signaling {
         leg.send(JoinWith(place)).await.map_err(|_| Fault::state("call is disconnected"))?
     }
 
-    /// Takes in what waits; gives what the session is to say.
-    pub fn news(&self) -> Vec<Element> {
+    /// Takes in what waits; gives what the session is to say, and the instant messages among it.
+    pub fn news(&self) -> Vec<(Element, Option<Arc<HandedIm>>)> {
         let told = |item| match item {
-            Item::Signal(signal) => Some(self.told(&signal)),
+            Item::Signal(Signal::Im(handed)) => Some((self.told_im(&handed.message), Some(handed))),
+            Item::Signal(signal) => Some((self.told(&signal), None)),
             Item::Call(name, leg) => {
                 self.ring(name, leg);
                 None
@@ -286,14 +299,31 @@ impl Signaling {
         self.inbox.take().into_iter().filter_map(told).collect()
     }
 
+    /// An instant message has been said; None where the outbox did not take it.
+    pub fn has_said(&self, message: Arc<HandedIm>, ticket: Option<Ticket>) {
+        let mut said = self.said.borrow_mut();
+        self.forget_heard(&mut said);
+        said.push_back((ticket, message));
+    }
+
+    /// Those that the transport has taken are the client's.
+    fn forget_heard(&self, said: &mut VecDeque<(Option<Ticket>, Arc<HandedIm>)>) {
+        let taken = self.outbox.taken_so_far();
+        while let Some((_, message)) = said.pop_front_if(|(ticket, _)| ticket.is_some_and(|ticket| ticket <= taken)) {
+            message.is_heard();
+        }
+    }
+
+    fn told_im(&self, message: &InstantMessage) -> Element {
+        self.conversations.borrow_mut().heard(message);
+        form::im::read_im(message, self.wants.borrow().extended_im)
+    }
+
     fn told(&self, signal: &Signal) -> Element {
         match signal {
             Signal::Call(leg, event) => form::call::told(leg, event, self.wants.borrow().sdp_text),
             Signal::CallReport(text) => Element::new("makeCallReport").text(text.as_str()),
-            Signal::Im(message) => {
-                self.conversations.borrow_mut().heard(message);
-                form::im::read_im(message, self.wants.borrow().extended_im)
-            }
+            Signal::Im(handed) => self.told_im(&handed.message),
             Signal::Task(event) => {
                 let from = event.from.map(|task| self.task_reference(task));
                 let message = Element::new("taskEvent").with_some("taskRef", from).with("eventName", &event.name);
@@ -312,18 +342,30 @@ impl Signaling {
 impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
-        if let Some((house, from)) = self.leave.take() {
-            for (to, client) in self.directed.take() {
-                presence::direct(&house, (&from, self.client()), &to, client.as_ref(), Presence::default());
-            }
+        let owner = self.owner.take();
+        for (to, client) in self.directed.take() {
+            let Some(owner) = &owner else { break };
+            presence::direct(&self.house, (&owner.address, self.client()), &to, client.as_ref(), Presence::default());
         }
         self.presence.take();
         self.unbind();
-        let unheard = self.inbox.close().into_iter().filter_map(|item| match item {
-            Item::Call(_, leg) => Some(leg),
-            Item::Signal(_) => None,
-        });
-        let calls = self.calls.take().into_iter().map(|(_, leg)| leg);
-        calls.chain(unheard).for_each(|leg| tell(&leg, SessionEnded));
+        let mut messages = self.said.take();
+        self.forget_heard(&mut messages);
+        let mut messages: Vec<Arc<HandedIm>> = messages.into_iter().map(|(_, message)| message).collect();
+        let mut calls: Vec<Addr<CallLeg>> = self.calls.take().into_iter().map(|(_, leg)| leg).collect();
+        for item in self.inbox.close() {
+            match item {
+                Item::Call(_, leg) => calls.push(leg),
+                Item::Signal(Signal::Im(message)) => messages.push(message),
+                Item::Signal(_) => {}
+            }
+        }
+        calls.iter().for_each(|leg| tell(leg, SessionEnded));
+        if let Some(owner) = owner {
+            im::put_back(self.house.clone(), owner, messages.into_iter().filter_map(HandedIm::unheard).collect());
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

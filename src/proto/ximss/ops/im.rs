@@ -89,7 +89,7 @@ fn own_address(caller: &Caller) -> Address {
 fn send(cx: &Cx, sending: Sending) -> Outcome<()> {
     let (house, inbox) = (cx.house.clone(), cx.desk.signaling()?.inbox.clone());
     // Bounded: as many as the session's pace lets pass, and each ends with its commit at the latest.
-    actix::spawn(async move { im::send(&house, &inbox, sending).await });
+    im::begin(async move { im::send(&house, &inbox, sending).await });
     Ok(())
 }
 

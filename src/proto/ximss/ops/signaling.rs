@@ -79,9 +79,9 @@ impl Request for Bind {
         if let Some(named) = self.account {
             let caller = login.caller.clone();
             let account = cx.read(move |tx| account_rights::acting_for(tx, &caller, &named, AccountRights::CALLS)).await?;
-            return signaling.bind_for(&cx.house.signals, account.address, applicant);
+            return signaling.bind_for(account.address, applicant);
         }
-        signaling.bind(&cx.house.signals, applicant, self.taken)?;
+        signaling.bind(applicant, self.taken)?;
         if signaling.hears_presence() {
             for news in presence::first(&cx.house, &login.caller).await? {
                 // A session whose inbox is full hears of the next change.

@@ -1,0 +1,57 @@
+//! What a session leaves behind when it ends.
+
+use crate::domain::testing::{house, new_account};
+use crate::proto::ximss::session::ConnectionGone;
+use crate::proto::ximss::testing::Client;
+
+const BIND: &str = r#"<signalBind id="s"/>"#;
+const RESPONSE: &str = r#"<response id="s"/>"#;
+
+/// What a client is told after its answers, once something has come.
+async fn told(client: &Client) -> Vec<String> {
+    let mut said = client.ask(BIND).await;
+    said.retain(|message| message != RESPONSE);
+    if said.is_empty() { client.notices().await } else { said }
+}
+
+#[actix::test]
+async fn what_a_client_has_not_got_waits_for_the_next_session() {
+    let house = house();
+    let (alice, bob) = (new_account(&house.store, "alice@example.test").await, new_account(&house.store, "bob@example.test").await);
+    let (writer, first) = (Client::logged_in(&house, &alice).await, Client::logged_in(&house, &bob).await);
+    assert_eq!(first.ask(BIND).await, [RESPONSE]);
+    writer.ask(r#"<sendIM id="1" peer="bob">heard</sendIM>"#).await;
+    assert!(first.notices().await.concat().contains(">heard<"));
+    for text in ["unread", "on its way"] {
+        writer.ask(&format!(r#"<sendIM id="2" peer="bob">{text}</sendIM>"#)).await;
+    }
+    writer.ask(r#"<sendIM id="3" peer="bob"><composing/></sendIM>"#).await;
+    first.outbox.abort();
+    first.session.send(ConnectionGone).await.unwrap();
+    let second = Client::logged_in(&house, &bob).await;
+    let mut all = told(&second).await;
+    while all.len() < 2 {
+        all.extend(second.notices().await);
+    }
+    assert!(all[0].contains("gmtTime=") && all[0].ends_with(">unread</readIM>") && all[1].ends_with(">on its way</readIM>"), "{all:?}");
+    assert_eq!(second.said(), Vec::<String>::new());
+}
+
+#[actix::test]
+async fn what_another_session_has_got_does_not_come_again() {
+    let house = house();
+    let (alice, bob) = (new_account(&house.store, "alice@example.test").await, new_account(&house.store, "bob@example.test").await);
+    let writer = Client::logged_in(&house, &alice).await;
+    let (first, second) = (Client::logged_in(&house, &bob).await, Client::logged_in(&house, &bob).await);
+    assert_eq!((first.ask(BIND).await, second.ask(BIND).await), (vec![RESPONSE.to_owned()], vec![RESPONSE.to_owned()]));
+    writer.ask(r#"<sendIM id="1" peer="bob">to both</sendIM>"#).await;
+    assert!(second.notices().await.concat().contains(">to both<"));
+    first.outbox.abort();
+    first.session.send(ConnectionGone).await.unwrap();
+    drop(first);
+    second.session.send(ConnectionGone).await.unwrap();
+    let third = Client::logged_in(&house, &bob).await;
+    assert_eq!(third.ask(BIND).await, [RESPONSE]);
+    writer.ask(r#"<sendIM id="2" peer="bob">later</sendIM>"#).await;
+    assert!(third.notices().await.concat().ends_with(">later</readIM>"));
+}
