@@ -15,6 +15,7 @@ use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::model::limits::Limits;
 use crate::model::names::DomainName;
+use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::workers::Workers;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub enum ClearText {
 /// What all share. Held in an `Arc`.
 pub struct House {
     settings: RwLock<Arc<Settings>>,
+    /// When the server started.
+    pub begun: Timestamp,
     /// The store.
     pub store: Store,
     /// Live sessions.
@@ -91,6 +94,7 @@ impl House {
     pub fn new(settings: Settings, store: Store) -> std::io::Result<Self> {
         Ok(Self {
             settings: RwLock::new(Arc::new(settings)),
+            begun: Timestamp::now(),
             store,
             sessions: Sessions::default(),
             signals: Bindings::default(),

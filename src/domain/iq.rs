@@ -5,10 +5,22 @@
 //! another's name. An account that does not exist is answered for like one that has nothing to say.
 //! Spec: XIMSS, "XMPP-style requests"; RFC 6120 8.2.3, RFC 6121 8.5.
 
+use super::access::Caller;
+use super::avatar::PROFILE;
+use super::files;
+use super::presence::Presences;
+use super::roster;
 use super::signals::Bindings;
+use crate::format::vcard;
+use crate::model::component::Component;
+use crate::model::fault::Outcome;
 use crate::model::im::{Iq, IqKind};
 use crate::model::names::{AccountAddress, Address};
+use crate::model::presence::Detail;
+use crate::model::rights::AccountRights;
 use crate::model::signal::{ClientId, Signal};
+use crate::model::time::Timestamp;
+use crate::store::{Read, accounts};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -101,6 +113,38 @@ pub fn route(bindings: &Bindings, pending: &PendingRequests, from: &Party, to: &
         pending.ask(from.clone(), named, iq.id.clone(), now);
     }
     Routed::Done
+}
+
+/// What the server tells of an account to whoever may see its presence.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The person's name.
+    pub name: Option<String>,
+    /// The card of its profile.
+    pub card: Option<Component>,
+    /// When it was last there; now, where it is.
+    pub last: Option<Timestamp>,
+}
+
+/// What may be told of an account; nothing is told to those who do not see its presence, as of one that does not exist.
+pub fn told(tx: &dyn Read, presences: &Presences, caller: &Caller, address: &AccountAddress, now: Timestamp) -> Outcome<Told> {
+    let Some(account) = accounts::find(tx, address)? else { return Ok(Told::default()) };
+    let owner = Caller { account, address: address.clone() };
+    let record = accounts::get(tx, account)?;
+    let by_right = || record.acl.effective(&caller.address, address).has(AccountRights::PRESENCE);
+    if !by_right() && !roster::watchers(tx, &owner)?.contains(&caller.address) {
+        return Ok(Told::default());
+    }
+    let is_there = presences.of(address).detail != Detail::Offline;
+    let login = || Ok(accounts::activity(tx, account)?.login.map(|attempt| attempt.at));
+    let last = match presences.left(address) {
+        _ if is_there => Some(now),
+        Some(left) => Some(left),
+        None => login()?,
+    };
+    let profile = files::read(tx, account, &PROFILE.parse()?).ok().flatten();
+    let card = profile.and_then(|bytes| vcard::parse(&bytes, None).ok()?.into_iter().next());
+    Ok(Told { name: record.real_name().map(str::to_owned), card, last })
 }
 
 #[cfg(test)]

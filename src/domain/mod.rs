@@ -7,6 +7,7 @@ pub mod access;
 pub mod account_rights;
 pub mod accounts;
 pub mod auth;
+pub mod avatar;
 pub mod calendar;
 pub mod call;
 pub mod compose;

@@ -7,6 +7,7 @@
 
 use super::access::Caller;
 use super::account_rights::Changed;
+use super::avatar::{self, Avatar};
 use super::house::House;
 use super::rooms::room::Occupant;
 use super::roster::{self, Sight, own_address};
@@ -18,7 +19,7 @@ use crate::model::rights::{AccountRights, Acl, OnAccount};
 use crate::model::signal::{ClientId, Signal};
 use crate::model::time::Timestamp;
 use crate::store::accounts;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ struct Account {
     told: Presence,
     /// Somebody is telling, and looks again when it is done.
     telling: bool,
+    /// While somebody is telling: who has been told of what is.
+    heard: HashSet<AccountAddress>,
+    avatar: Avatar,
     /// Its rights let others see it who are not in its roster.
     granting: bool,
 }
@@ -39,7 +43,22 @@ struct Account {
 #[derive(Default)]
 struct Known {
     accounts: HashMap<AccountAddress, Account>,
+    /// When those who are not there went.
+    left: HashMap<AccountAddress, Timestamp>,
     last_source: u64,
+}
+
+impl Account {
+    /// What somebody is to be told who sees the account from now on, or does not any more; None where they have been told
+    /// by whoever tells of a change at the moment.
+    fn seen(&mut self, by: &AccountAddress, visible: bool) -> Option<Presence> {
+        if !visible {
+            self.heard.remove(by);
+            return Some(Presence::default());
+        }
+        let is_first = !self.telling || self.heard.insert(by.clone());
+        is_first.then(|| self.told.clone())
+    }
 }
 
 /// What accounts are doing. Cloning gives another handle.
@@ -57,6 +76,25 @@ impl Presences {
         self.with(|known| known.accounts.get(account).map(|account| account.told.clone()).unwrap_or_default())
     }
 
+    /// Since when an account is not there, as far as it has been since the server started.
+    pub fn left(&self, account: &AccountAddress) -> Option<Timestamp> {
+        self.with(|known| known.left.get(account).copied())
+    }
+
+    fn avatar(&self, account: &AccountAddress) -> Avatar {
+        self.with(|known| known.accounts.get(account).map(|account| account.avatar.clone()).unwrap_or_default())
+    }
+
+    fn learn(&self, account: &AccountAddress, learn: impl FnOnce(&mut Account)) {
+        self.with(|known| known.accounts.get_mut(account).map(learn));
+    }
+
+    /// Of those who see an account, the ones who have not been told of its last change.
+    fn not_told(&self, account: &AccountAddress, mut watchers: Vec<AccountAddress>) -> Vec<AccountAddress> {
+        self.learn(account, |account| watchers.retain(|watcher| account.heard.insert(watcher.clone())));
+        watchers
+    }
+
     /// A source says something, or nothing more. True where somebody must begin to tell.
     fn set(&self, account: &AccountAddress, id: u64, source: Option<Source>) -> bool {
         self.with(|known| {
@@ -68,12 +106,16 @@ impl Presences {
     }
 
     /// What is to be told next; None where all is told, and whoever asked is done.
-    fn next(&self, address: &AccountAddress) -> Option<Presence> {
+    fn next(&self, address: &AccountAddress, at: Timestamp) -> Option<Presence> {
         self.with(|known| {
             let account = known.accounts.get_mut(address)?;
             let now = aggregate(account.sources.iter().map(|(_, source)| source));
+            account.heard = HashSet::new();
             if now != account.told {
                 account.told = now.clone();
+                if now.detail == Detail::Offline {
+                    known.left.insert(address.clone(), at);
+                }
                 return Some(now);
             }
             account.telling = false;
@@ -131,15 +173,20 @@ impl Drop for PresenceSource {
 }
 
 async fn tell_watchers(house: Arc<House>, owner: Caller) {
-    while let Some(presence) = house.presences.next(&owner.address) {
-        let of = owner.clone();
+    while let Some(presence) = house.presences.next(&owner.address, Timestamp::now()) {
+        let (of, known) = (owner.clone(), house.presences.avatar(&owner.address));
+        let look = house.store.read(move |tx| {
+            let acl = accounts::get(tx, of.account)?.acl;
+            Ok((roster::watchers(tx, &of)?, acl, avatar::look(tx, of.account, &known)?))
+        });
         // After a fault, which the store has logged, the next change is told.
-        let seen = house.store.read(move |tx| Ok((roster::watchers(tx, &of)?, accounts::get(tx, of.account)?.acl))).await;
-        let (mut watchers, acl) = seen.unwrap_or_default();
+        let Ok((mut watchers, acl, avatar)) = look.await else { continue };
+        let news = news(&owner.address, None, presence, &avatar);
+        house.presences.learn(&owner.address, |account| account.avatar = avatar);
         watchers
             .extend(granted(&house, &owner.address, &acl).into_iter().filter(|account| !watchers.contains(account)).collect::<Vec<_>>());
-        for watcher in watchers {
-            tell(&house.signals, &watcher, None, &news(&owner.address, None, presence.clone()));
+        for watcher in house.presences.not_told(&owner.address, watchers) {
+            tell(&house.signals, &watcher, None, &news);
         }
         tokio::time::sleep(TOGETHER).await;
     }
@@ -148,7 +195,7 @@ async fn tell_watchers(house: Arc<House>, owner: Caller) {
 /// The accounts with somebody there to hear it that may see an account without being in its roster.
 fn granted(house: &House, of: &AccountAddress, acl: &Acl<OnAccount>) -> Vec<AccountAddress> {
     let grants = acl.0.iter().any(|(_, rights)| rights.has(AccountRights::PRESENCE));
-    house.presences.with(|known| known.accounts.get_mut(of).into_iter().for_each(|account| account.granting = grants));
+    house.presences.learn(of, |account| account.granting = grants);
     let may = |account: &AccountAddress| account != of && acl.effective(account, of).has(AccountRights::PRESENCE);
     if grants { house.signals.hearing_presence().into_iter().filter(may).collect() } else { Vec::new() }
 }
@@ -167,8 +214,9 @@ pub async fn rights_changed(house: &House, Changed { owner, before, after }: Cha
     show(house, &changed.into_iter().filter(|account| !contacts.contains(account)).map(sight).collect::<Vec<_>>());
 }
 
-fn news(of: &AccountAddress, client: Option<ClientId>, presence: Presence) -> PresenceNews {
-    PresenceNews { peer: own_address(of), client, says: PresenceSays::Is(presence) }
+fn news(of: &AccountAddress, client: Option<ClientId>, presence: Presence, avatar: &Avatar) -> PresenceNews {
+    let avatar = avatar.hash.clone().filter(|_| presence.detail != Detail::Offline);
+    PresenceNews { peer: own_address(of), client, says: PresenceSays::Is(presence), avatar }
 }
 
 /// Tells the sessions of an account that want to hear of presence, or the one of a name.
@@ -182,9 +230,14 @@ fn tell(bindings: &Bindings, whom: &AccountAddress, client: Option<&ClientId>, n
 
 /// Tells who sees whose presence from now on what it is, and who does not any more that there is nothing to see.
 pub fn show(house: &House, sights: &[Sight]) {
-    for sight in sights {
-        let presence = if sight.visible { house.presences.of(&sight.of) } else { Presence::default() };
-        tell(&house.signals, &sight.by, None, &news(&sight.of, None, presence));
+    for Sight { of, by, visible } in sights {
+        // Told under the lock, so that a change cannot be told before what it changes.
+        house.presences.with(|known| {
+            let account = known.accounts.get_mut(of);
+            let avatar = account.as_ref().map(|account| account.avatar.clone()).unwrap_or_default();
+            let presence = account.map_or(Some(Presence::default()), |account| account.seen(by, *visible));
+            presence.into_iter().for_each(|presence| tell(&house.signals, by, None, &news(of, None, presence, &avatar)));
+        });
     }
 }
 
@@ -204,7 +257,7 @@ pub fn direct(
         }
         return;
     }
-    tell(&house.signals, to, client, &news(from.0, from.1, presence));
+    tell(&house.signals, to, client, &news(from.0, from.1, presence, &house.presences.avatar(from.0)));
 }
 
 /// What a session that wants to hear of presence is told first: who has asked and waits for an answer, and who is there.
@@ -227,10 +280,10 @@ pub async fn first(house: &House, owner: &Caller) -> Outcome<Vec<PresenceNews>> 
             Ok((roster::asking(tx, &of)?, watched))
         })
         .await?;
-    let asks = asking.into_iter().map(|peer| PresenceNews { peer, client: None, says: PresenceSays::Asks });
+    let asks = asking.into_iter().map(|peer| PresenceNews { peer, client: None, says: PresenceSays::Asks, avatar: None });
     let is = watched.into_iter().filter_map(|address| {
         let presence = house.presences.of(&address);
-        (presence != Presence::default()).then(|| news(&address, None, presence))
+        (presence != Presence::default()).then(|| news(&address, None, presence, &house.presences.avatar(&address)))
     });
     Ok(asks.chain(is).collect())
 }
@@ -247,15 +300,38 @@ mod tests {
     fn one_tells_and_nothing_is_told_twice() {
         let (presences, alice) = (Presences::default(), "alice@example.test".parse::<AccountAddress>().unwrap());
         assert!(presences.set(&alice, 1, source(Detail::Online)));
-        assert_eq!(presences.next(&alice).map(|p| p.detail), Some(Detail::Online));
+        assert_eq!(presences.next(&alice, Timestamp(7)).map(|p| p.detail), Some(Detail::Online));
         // While one tells, the next change waits for it.
         assert!(!presences.set(&alice, 2, source(Detail::Away)));
         assert!(!presences.set(&alice, 2, source(Detail::Busy)));
-        assert_eq!(presences.next(&alice).map(|p| p.detail), Some(Detail::Busy));
-        assert_eq!(presences.next(&alice), None);
+        assert_eq!(presences.next(&alice, Timestamp(7)).map(|p| p.detail), Some(Detail::Busy));
+        assert_eq!(presences.next(&alice, Timestamp(7)), None);
         assert_eq!(presences.of(&alice).detail, Detail::Busy);
         assert!(presences.set(&alice, 1, None) && !presences.set(&alice, 2, None));
-        assert_eq!((presences.next(&alice), presences.next(&alice)), (Some(Presence::default()), None));
+        assert_eq!((presences.next(&alice, Timestamp(7)), presences.next(&alice, Timestamp(7))), (Some(Presence::default()), None));
         assert!(presences.with(|known| known.accounts.is_empty()));
+    }
+
+    #[test]
+    fn who_comes_to_see_a_change_while_it_is_told_hears_it_once() {
+        let (presences, alice) = (Presences::default(), "alice@example.test".parse::<AccountAddress>().unwrap());
+        let [bob, carol] = ["bob", "carol"].map(|name| format!("{name}@example.test").parse::<AccountAddress>().unwrap());
+        let shown = |by: &AccountAddress, visible| presences.with(|known| known.accounts.get_mut(&alice).unwrap().seen(by, visible));
+        presences.set(&alice, 1, source(Detail::Online));
+        let online = presences.next(&alice, Timestamp(1));
+        assert_eq!(shown(&bob, true), online);
+        assert_eq!(presences.not_told(&alice, vec![bob.clone(), carol.clone()]), std::slice::from_ref(&carol));
+        assert_eq!(shown(&carol, true), None);
+        // Whoever was not to see it any more is told anew.
+        assert_eq!((shown(&carol, false), shown(&carol, true)), (Some(Presence::default()), online.clone()));
+        presences.set(&alice, 1, source(Detail::Busy));
+        presences.next(&alice, Timestamp(2));
+        assert_eq!(presences.not_told(&alice, vec![bob.clone(), carol]).len(), 2);
+        assert_eq!(presences.next(&alice, Timestamp(3)), None);
+        assert!(shown(&bob, true).is_some(), "nobody is telling");
+        assert_eq!(presences.left(&alice), None);
+        presences.set(&alice, 1, None);
+        presences.next(&alice, Timestamp(4));
+        assert_eq!(presences.left(&alice), Some(Timestamp(4)));
     }
 }

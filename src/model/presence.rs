@@ -5,6 +5,7 @@
 use super::names::Address;
 use super::signal::{ClientId, SignalFailure};
 use super::time::Timestamp;
+use std::sync::Arc;
 
 /// The detailed words, the ones that win over others first: an account is what the first of them says that any of its
 /// clients is.
@@ -112,6 +113,8 @@ pub struct PresenceNews {
     pub client: Option<ClientId>,
     /// What it says.
     pub says: PresenceSays,
+    /// The SHA-1 of their picture.
+    pub avatar: Option<Arc<str>>,
 }
 
 /// What a presence says.

@@ -59,7 +59,7 @@ impl Room {
     }
 
     fn news(&self, nick: &ClientId, says: PresenceSays) -> Signal {
-        Signal::Presence(PresenceNews { peer: own_address(&self.address), client: Some(nick.clone()), says })
+        Signal::Presence(PresenceNews { peer: own_address(&self.address), client: Some(nick.clone()), says, avatar: None })
     }
 
     fn all(&self, signal: &Signal) -> Words {

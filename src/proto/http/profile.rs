@@ -4,6 +4,7 @@
 
 use super::deliver::{self, Content, Representation};
 use super::server::Web;
+use crate::domain::avatar::PROFILE as FILE;
 use crate::domain::files;
 use crate::domain::sessions::Reach;
 use crate::format::vcard::{self, version};
@@ -35,9 +36,6 @@ impl ProfileUrl {
         Self { property: Some((name.to_ascii_uppercase(), index.unwrap_or(0))), file_name: rest.next().cloned() }
     }
 }
-
-/// The name of the file.
-const FILE: &str = "profile.vcf";
 
 /// Sends the profile, or a property of it.
 pub async fn serve(request: &HttpRequest, web: &Web, reach: &Reach, url: ProfileUrl) -> Outcome<HttpResponse> {

@@ -67,6 +67,7 @@ pub fn presence(news: &PresenceNews) -> Element {
         .child(named("presence", presence.detail.name()))
         .children(presence.detail.show().map(|show| named("show", show)))
         .children(presence.status.as_ref().map(|status| named("status", status)))
+        .children(news.avatar.as_ref().map(|hash| Element::new("x").with("xmlns", "jabber:iq:avatar").child(named("hash", hash))))
 }
 
 /// The word that a `presenceSet` request says, None where it says none; and the status: None leaves the one there was.

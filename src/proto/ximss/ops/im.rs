@@ -4,10 +4,9 @@
 use crate::domain::access::Caller;
 use crate::domain::im::{self, Sending};
 use crate::domain::iq::{self, Asked, Party, Routed};
-use crate::domain::roster;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, InstantMessage, Iq, IqKind};
-use crate::model::names::{AccountAddress, Address, DomainName};
+use crate::model::names::{Address, DomainName};
 use crate::model::signal::{ClientId, Signal};
 use crate::model::time::Timestamp;
 use crate::proto::ximss::form;
@@ -187,38 +186,25 @@ impl IqSend {
             Asked::Account(address, _) => address.domain.clone(),
             Asked::Domain(domain) => domain.parse()?,
         };
-        let (login, address) = (
-            cx.login()?,
-            match asked {
-                Asked::Account(address, _) => address.account(),
-                Asked::Domain(_) => None,
-            },
-        );
-        let caller = login.caller.clone();
+        let address = match asked {
+            Asked::Account(address, _) => address.account(),
+            Asked::Domain(_) => None,
+        };
+        let (caller, presences, now) = (cx.caller()?, cx.house.presences.clone(), Timestamp::now());
         let question = move |tx: &dyn crate::store::Read| {
             let is_ours = accounts::domain(tx, &domain)?.is_some();
-            Ok((is_ours, address.map(|address| name_shown_to(tx, &caller, &address)).transpose()?.flatten()))
+            // To whoever does not see the other's presence nothing is told that would show whether there is one.
+            let told = address.map(|address| iq::told(tx, &presences, &caller, &address, now)).transpose()?;
+            Ok((is_ours, told.unwrap_or_default()))
         };
-        let (is_ours, name_of_other) = cx.read(question).await?;
+        let (is_ours, told) = cx.read(question).await?;
         if !is_ours {
             return Ok((IqKind::Error, vec![form::iq::unavailable()]));
         }
         let asked = match asked {
-            Asked::Domain(_) => For::Domain,
-            Asked::Account(address, _) if address.account().as_ref() == Some(&login.caller.address) => {
-                For::Account(login.real_name.as_deref())
-            }
-            // To whoever does not see the other's presence nothing is told that would show whether there is one.
-            Asked::Account(..) => For::Account(name_of_other.as_deref()),
+            Asked::Domain(_) => For::Domain { since: cx.house.begun },
+            Asked::Account(..) => For::Account(&told),
         };
-        Ok(form::iq::answer(self.kind, self.body.first(), asked, Timestamp::now()))
+        Ok(form::iq::answer(self.kind, self.body.first(), asked, now))
     }
-}
-
-/// The name of an account, for those who see its presence.
-fn name_shown_to(tx: &dyn crate::store::Read, caller: &Caller, address: &AccountAddress) -> Outcome<Option<String>> {
-    let Some(account) = accounts::find(tx, address)? else { return Ok(None) };
-    let owner = Caller { account, address: address.clone() };
-    let sees = roster::watchers(tx, &owner)?.contains(&caller.address);
-    Ok(if sees { accounts::get(tx, account)?.real_name().map(str::to_owned) } else { None })
 }

@@ -1,6 +1,11 @@
-//! What a session leaves behind when it ends.
+//! What a session leaves behind when it ends, and what others see of a profile.
 
+use crate::domain::avatar::PROFILE;
+use crate::domain::files;
 use crate::domain::testing::{house, new_account};
+use crate::model::files::WriteAt;
+use crate::model::limits::Limits;
+use crate::model::time::Timestamp;
 use crate::proto::ximss::session::ConnectionGone;
 use crate::proto::ximss::testing::Client;
 
@@ -54,4 +59,34 @@ async fn what_another_session_has_got_does_not_come_again() {
     assert_eq!(third.ask(BIND).await, [RESPONSE]);
     writer.ask(r#"<sendIM id="2" peer="bob">later</sendIM>"#).await;
     assert!(third.notices().await.concat().ends_with(">later</readIM>"));
+}
+
+#[actix::test]
+async fn a_profile_shows_in_presence_and_in_answers() {
+    let house = house();
+    let (alice, bob) = (new_account(&house.store, "alice@example.test").await, new_account(&house.store, "bob@example.test").await);
+    let card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Alice\r\nPHOTO;ENCODING=b;TYPE=GIF:YWJj\r\nEND:VCARD\r\n";
+    let account = alice.account;
+    let written = house.store.write(move |tx| {
+        files::write(tx, account, &PROFILE.parse()?, card.as_bytes(), WriteAt::Replace, &Limits::default(), Timestamp::now()).map(drop)
+    });
+    written.await.unwrap();
+    let (shown, sees) = (Client::logged_in(&house, &alice).await, Client::logged_in(&house, &bob).await);
+    shown.ask(BIND).await;
+    sees.ask(r#"<signalBind id="s" presence="yes"/>"#).await;
+    shown.ask(r#"<accountACLUpdate id="1"><aclElem pattern="bob">p</aclElem></accountACLUpdate>"#).await;
+    assert!(sees.notices().await.concat().contains("offline"));
+    shown.ask(r#"<presenceSet id="2"/>"#).await;
+    let told = sees.notices().await.concat();
+    let hash = "a9993e364706816aba3e25717850c26c9cd0d89d";
+    assert!(
+        told.ends_with(&format!("<presence>online</presence><x xmlns=\"jabber:iq:avatar\"><hash>{hash}</hash></x></presence>")),
+        "{told}"
+    );
+    let mut said = sees.ask(r#"<iqSend id="3" peer="alice@example.test" type="get" iqid="v"><vCard xmlns="vcard-temp"/></iqSend>"#).await;
+    while !said.last().is_some_and(|message| message.starts_with("<iqRead")) {
+        said.extend(sees.notices().await);
+    }
+    let card = "<FN>Alice</FN><PHOTO><TYPE>image/gif</TYPE><BINVAL>YWJj</BINVAL></PHOTO></vCard></iqRead>";
+    assert!(said.last().unwrap().ends_with(card), "{said:?}");
 }
