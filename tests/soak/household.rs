@@ -108,6 +108,11 @@ pub fn accounts(household: usize) -> [String; 3] {
     ["anna", "ben", "eve"].map(|name| format!("{name}{household}@{}", crate::support::server::DOMAIN))
 }
 
+/// Two more of them, who have no sessions but those that they need at the time.
+pub fn callers(household: usize) -> [String; 2] {
+    ["tom", "pia"].map(|name| format!("{name}{household}@{}", crate::support::server::DOMAIN))
+}
+
 /// The password of all accounts in the beginning.
 pub const PASSWORD: &str = "first secret";
 

@@ -7,6 +7,7 @@ use crate::support::{certificate, server::Server};
 use crate::tally::Tally;
 use crate::web::Web;
 use posthouse::xml::Element;
+use posthouse::xml::write::to_bytes;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -193,6 +194,23 @@ impl Link {
             } else {
                 data.push(message);
             }
+        }
+    }
+
+    /// Waits for a notice of a name that contains a text; others before it are passed over.
+    pub async fn expect(&mut self, name: &str, text: &str) -> Outcome<Element> {
+        let begun = Instant::now();
+        loop {
+            let is_it = |notice: &Element| notice.name == name && String::from_utf8_lossy(&to_bytes(notice)).contains(text);
+            if let Some(at) = self.notices.iter().position(is_it) {
+                self.tally.noticed(1);
+                return Ok(self.notices.drain(..=at).next_back().unwrap_or_else(|| Element::new(name)));
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("lost notice: {name} with {text}; there are {:?}", self.notices));
+            }
+            self.look().await?;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! What people do, and how often. A deed is done by one session; the household then knows what all others must be told.
 
+mod calendars;
+mod callers;
 mod folders;
 mod letters;
 mod mailboxes;
@@ -41,6 +43,12 @@ const DEEDS: &[Deed] = &[
     (1, |home, seat| Box::pin(visits::visit(home, seat))),
     (1, |home, seat| Box::pin(visits::change_password(home, seat))),
     (3, |home, seat| home_again(home, seat)),
+    (1, |home, seat| Box::pin(callers::call(home, seat))),
+    (1, |home, seat| Box::pin(callers::meet(home, seat))),
+    (1, |home, seat| Box::pin(callers::play(home, seat))),
+    (1, |home, seat| Box::pin(callers::prefer(home, seat))),
+    (1, |home, seat| Box::pin(calendars::arrange(home, seat))),
+    (1, |home, seat| Box::pin(calendars::import(home, seat))),
 ];
 
 fn home_again(home: &mut Household, seat: usize) -> Doing<'_> {
