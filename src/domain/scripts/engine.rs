@@ -6,10 +6,13 @@ use super::words::Words;
 use crate::domain::tasks::programs::Deed;
 use crate::model::fault::{Fault, Outcome};
 use rhai::packages::{
-    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
-    LogicPackage, MoreStringPackage, Package,
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage, LogicPackage,
+    MoreStringPackage, Package,
 };
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, Position, Scope};
+use std::fs::File;
+use std::ops::{Range, RangeInclusive};
+use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -20,26 +23,29 @@ const TIME: Duration = Duration::from_secs(2);
 const OPERATIONS: u64 = 500_000;
 /// The time is looked at each so many steps.
 const LOOK: u64 = 32;
+/// How much the memory of the process may grow meanwhile, which is looked at each so many steps.
+const MEMORY: u64 = 128 << 20;
+const WEIGH: u64 = 1_024;
 /// Functions that call each other.
 const CALLS: usize = 32;
 /// Expressions inside each other.
 const DEPTH: usize = 32;
-const VARIABLES: usize = 128;
+const VARIABLES: usize = 64;
 const FUNCTIONS: usize = 256;
 /// The most bytes of all strings of a value together.
-const STRING_BYTES: usize = 64 << 10;
+pub(super) const STRING_BYTES: usize = 32 << 10;
 /// The most elements of all arrays, and of all maps, of a value together.
-const ELEMENTS: usize = 4_000;
-const KEYS: usize = 2_000;
+const ELEMENTS: usize = 2_000;
+const KEYS: usize = 1_000;
 /// The most bytes of a text that tells why a script failed.
 const MOST_TEXT: usize = 300;
 
-/// What scripts can do by themselves: nothing that reaches out, and nothing that waits.
+/// What scripts can do by themselves: nothing that reaches out, nothing that waits, and nothing that holds more memory
+/// than the sizes of values tell, as iterators of strings and functions with arguments of their own do.
 struct Packages {
     arithmetic: ArithmeticPackage,
     arrays: BasicArrayPackage,
     functions: BasicFnPackage,
-    iterators: BasicIteratorPackage,
     maps: BasicMapPackage,
     mathematics: BasicMathPackage,
     strings: BasicStringPackage,
@@ -51,7 +57,6 @@ static PACKAGES: LazyLock<Packages> = LazyLock::new(|| Packages {
     arithmetic: ArithmeticPackage::new(),
     arrays: BasicArrayPackage::new(),
     functions: BasicFnPackage::new(),
-    iterators: BasicIteratorPackage::new(),
     maps: BasicMapPackage::new(),
     mathematics: BasicMathPackage::new(),
     strings: BasicStringPackage::new(),
@@ -64,14 +69,17 @@ fn engine() -> Engine {
     PACKAGES.arithmetic.register_into_engine(&mut engine);
     PACKAGES.arrays.register_into_engine(&mut engine);
     PACKAGES.functions.register_into_engine(&mut engine);
-    PACKAGES.iterators.register_into_engine(&mut engine);
     PACKAGES.maps.register_into_engine(&mut engine);
     PACKAGES.mathematics.register_into_engine(&mut engine);
     PACKAGES.strings.register_into_engine(&mut engine);
     PACKAGES.more_strings.register_into_engine(&mut engine);
     PACKAGES.logic.register_into_engine(&mut engine);
+    engine.register_iterator::<Range<i64>>().register_iterator::<RangeInclusive<i64>>();
+    replacing(&mut engine);
     engine
         .disable_symbol("eval")
+        .disable_symbol("Fn")
+        .disable_symbol("curry")
         .set_optimization_level(OptimizationLevel::None)
         .set_strict_variables(true)
         .set_max_call_levels(CALLS)
@@ -84,6 +92,50 @@ fn engine() -> Engine {
         .set_max_map_size(KEYS)
         .set_max_strings_interned(64);
     engine
+}
+
+/// Replacing in strings, whose result is measured before it is made.
+fn replacing(engine: &mut Engine) {
+    type Replaced = Result<(), Box<EvalAltResult>>;
+    fn replace(text: &mut ImmutableString, from: &str, to: &str) -> Replaced {
+        let more = text.matches(from).count().saturating_mul(to.len());
+        if text.len().saturating_add(more) > 2 * STRING_BYTES {
+            return Err(values::refused("the text is too large"));
+        }
+        *text = text.replace(from, to).into();
+        Ok(())
+    }
+    fn letter(letter: char) -> String {
+        letter.to_string()
+    }
+    engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: &str| replace(text, from, to));
+    engine.register_fn("replace", |text: &mut ImmutableString, from: char, to: &str| replace(text, &letter(from), to));
+    engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: char| replace(text, from, &letter(to)));
+    engine.register_fn("replace", |text: &mut ImmutableString, from: char, to: char| replace(text, &letter(from), &letter(to)));
+}
+
+/// The bytes of memory that the process holds; None where the system does not say.
+fn memory(status: &File) -> Option<u64> {
+    let mut text = [0; 4_096];
+    let length = status.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+/// Looks at a call from time to time, and says when it must end.
+fn watch(engine: &mut Engine) {
+    let until = Instant::now() + TIME;
+    let status = File::open("/proc/self/status").ok();
+    let most = status.as_ref().and_then(memory).map(|before| before + MEMORY);
+    engine.on_progress(move |step| {
+        if step % LOOK == 0 && Instant::now() >= until {
+            return Some("it takes too long".into());
+        }
+        // Sizes of values bound what one holds, but for the names in it; this bounds what all of them hold together.
+        let grown = || status.as_ref().and_then(memory).zip(most).is_some_and(|(now, most)| now > most);
+        (step % WEIGH == 0 && grown()).then(|| "it takes too much memory".into())
+    });
 }
 
 /// A state in which nothing is.
@@ -113,16 +165,13 @@ pub(super) fn has(ast: &AST, function: &str) -> bool {
 pub(super) fn call(ast: &AST, function: &str, arguments: (Dynamic, Dynamic), words: Words) -> Outcome<(Dynamic, Vec<Deed>)> {
     let mut engine = engine();
     let wanted = words.teach(&mut engine);
-    let until = Instant::now() + TIME;
-    engine.on_progress(move |step| (step % LOOK == 0 && Instant::now() >= until).then(|| "it takes too long".into()));
+    watch(&mut engine);
     let options = CallFnOptions::new().eval_ast(false);
     let result = engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, function, arguments);
     let result = result.map_err(|error| failure(*error))?;
     let bounded = engine.ensure_data_size_within_limits(&result);
     bounded.map_err(|error| failure(*error))?;
-    if !values::is_shallow(&result) {
-        return Err(Fault::bad("what the script keeps is nested too deeply"));
-    }
+    values::check(&result).map_err(|why| Fault::bad(format!("what the script keeps is {why}")))?;
     Ok((result, wanted.take()))
 }
 

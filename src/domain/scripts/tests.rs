@@ -32,7 +32,9 @@ fn told(parameter: Value) -> Happening {
 
 /// What a script with this body does at its start.
 fn does(body: &str) -> Outcome<Vec<Deed>> {
-    let source = format!("fn main(state, params) {{ {body} }}\n");
+    // Whoever calls `many` keeps 900 long names at each depth.
+    let many = "fn many(s, depth) { let m = #{}; for i in 0..900 { m[s + depth.to_string() + i.to_string()] = i; } if depth > 0 { many(s, depth - 1); } m.len() }";
+    let source = format!("fn main(state, params) {{ {body} }}\n{many}");
     run(move || script(&source).hear(begun()))
 }
 
@@ -134,7 +136,7 @@ fn scripts_that_do_not_end_are_ended() {
         let text = fails(body);
         assert!(text.contains("it takes too"), "{text}");
     }
-    let slow = fails("let s = ``; s.pad(60_000, 'x'); loop { s.replace(`y`, `z`); s.index_of(`y`); }");
+    let slow = fails("let s = ``; s.pad(30_000, 'x'); loop { s.replace(`y`, `z`); s.index_of(`y`); }");
     assert!(slow.contains("it takes too"), "{slow}");
 }
 
@@ -147,11 +149,17 @@ fn memory_is_bounded() {
         "let a = []; a.pad(1_000_000_000, 1);",
         "let a = [`x`]; loop { a += a; }",
         "let m = #{}; for i in 0..100_000 { m[i.to_string()] = i; }",
-        "let s = `x`; s.pad(60_000, 'x'); let a = []; loop { a.push(s); }",
-        "let s = `x`; s.pad(60_000, 'x'); state.a = s; state.b = s; state",
+        "let s = `x`; s.pad(30_000, 'x'); let a = []; loop { a.push(s); }",
+        "let s = `x`; s.pad(30_000, 'x'); state.a = s; state.b = s; state",
         "loop { log(`x`); }",
-        "let s = `x`; s.pad(60_000, 'x'); s.replace(`x`, s);",
-        "let a = []; a.pad(4000, `abc`); a.reduce(|sum, x| sum + x + sum, ``);",
+        "let s = `x`; s.pad(30_000, 'x'); s.replace(`x`, s);",
+        "let s = `x`; s.pad(30_000, 'x'); s.replace('x', s);",
+        "let s = ``; s.pad(30_000, 'x'); s.replace(``, s);",
+        "let a = []; a.pad(2000, `abc`); a.reduce(|sum, x| sum + x + sum, ``);",
+        // Names count, too.
+        "let s = ``; s.pad(30_000, 'x'); for i in 0..10 { state[s + i.to_string()] = i; } state",
+        "let s = ``; s.pad(30_000, 'x'); let m = #{}; for i in 0..3 { m[s + i.to_string()] = i; } send_event(starter(), `x`, m);",
+        "let s = ``; s.pad(32_000, 'x'); many(s, 20);",
     ] {
         let text = fails(body);
         let bounded = ["exceeds", "too large", "too much", "Size of", "Length of", "it takes too"].iter().any(|word| text.contains(word));
@@ -165,11 +173,12 @@ fn depth_is_bounded() {
     assert!(deep.text.contains("Stack overflow") || deep.text.contains("too deep"), "{deep}");
     // Values inside values: as deep as sizes allow while the script runs, not so deep in what it keeps or gives away.
     for value in ["[a]", "#{ a: a }"] {
-        let nest = |end: &str| format!("let a = 1; for i in 0..300 {{ a = {value}; }} {end}");
+        let nest = |end: &str| format!("let a = 1; for i in 0..900 {{ a = {value}; }} {end}");
         assert_eq!(does(&nest("let b = a; let c = b == a;")), Ok(vec![]));
         assert!(fails(&nest("state.a = a; state")).contains("too deeply"));
         assert!(fails(&nest("send_event(starter(), `x`, a);")).contains("too deeply"));
     }
+    assert!(fails("state.f = |x| x; state").contains("no data"));
     let brackets = format!("fn main(state, params) {{ {}1{} }}", "(".repeat(5_000), ")".repeat(5_000));
     assert!(run(move || engine::compile(&brackets).map(drop)).is_err());
     let blocks = format!("fn main(state, params) {{ {}1{} }}", "{".repeat(20_000), "}".repeat(20_000));
@@ -191,7 +200,18 @@ fn errors_say_where() {
 
 #[test]
 fn scripts_reach_nothing_else() {
-    for body in ["sleep(5)", "timestamp()", "open(`/etc/passwd`)", "parse_json(`{}`)", "exit(1)", "x", "starter() = 1"] {
+    for body in [
+        "sleep(5)",
+        "timestamp()",
+        "open(`/etc/passwd`)",
+        "parse_json(`{}`)",
+        "exit(1)",
+        "x",
+        "starter() = 1",
+        "Fn(`main`)",
+        "`x`.chars()",
+        "blob(5)",
+    ] {
         assert!(run({
             let source = format!("fn main(state, params) {{ {body} }}");
             move || engine::compile(&source).and_then(|_| script(&source).hear(begun())).is_err()

@@ -8,6 +8,8 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Position};
 
 /// How deep values may be nested.
 const DEPTH: usize = 32;
+/// The most bytes of text, names and all, of what outlives a call.
+const MOST_BYTES: usize = 2 * super::engine::STRING_BYTES;
 
 /// Why a word of a script is refused: the script can catch it.
 pub(super) fn refused(why: impl Into<String>) -> Box<EvalAltResult> {
@@ -44,6 +46,7 @@ fn into_dynamic(value: Value, depth: usize) -> Option<Dynamic> {
 
 /// A script's value for others.
 pub(super) fn from_script(value: Dynamic) -> Result<Value, Box<EvalAltResult>> {
+    check(&value).map_err(|why| refused(format!("a value that is given away is {why}")))?;
     from_dynamic(value, DEPTH)
 }
 
@@ -104,15 +107,24 @@ pub(super) fn task(value: Option<TaskId>) -> Dynamic {
     value.map_or(Dynamic::UNIT, Dynamic::from)
 }
 
-/// True where a value is not nested so deeply that the stack of other threads would not do to drop it.
-pub(super) fn is_shallow(value: &Dynamic) -> bool {
-    within(value, 2 * DEPTH)
+/// Refuses what may not outlive a call: what is nested so deeply that the stack of other threads would not do to drop it,
+/// what is too large with all its names, and what is no data.
+pub(super) fn check(value: &Dynamic) -> Result<(), &'static str> {
+    if weight(value, DEPTH)? > MOST_BYTES { Err("too large") } else { Ok(()) }
 }
 
-fn within(value: &Dynamic, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else { return false };
+/// About how many bytes of text a value holds.
+fn weight(value: &Dynamic, depth: usize) -> Result<usize, &'static str> {
+    let depth = depth.checked_sub(1).ok_or("nested too deeply")?;
     if let Ok(array) = value.as_array_ref() {
-        return array.iter().all(|value| within(value, depth));
+        return array.iter().map(|value| weight(value, depth)).sum();
     }
-    value.as_map_ref().map_or(true, |map| map.values().all(|value| within(value, depth)))
+    if let Ok(map) = value.as_map_ref() {
+        return map.iter().map(|(key, value)| Ok(key.len() + weight(value, depth)?)).sum();
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(text.len());
+    }
+    let is_data = value.is_unit() || value.is_bool() || value.is_int() || value.is_char() || value.is::<TaskId>();
+    if is_data { Ok(0) } else { Err("no data") }
 }
