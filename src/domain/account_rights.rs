@@ -6,7 +6,7 @@
 use super::access::Caller;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::AccountId;
-use crate::model::names::AccountRef;
+use crate::model::names::{AccountRef, Address};
 use crate::model::rights::{AccountRights, Acl, AclStep, OnAccount};
 use crate::store::accounts::{self, AccountRecord};
 use crate::store::{Read, WriteTx};
@@ -30,6 +30,18 @@ fn administered(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> O
     let (id, record) = target(tx, caller, named)?;
     let may = record.acl.effective(&caller.address, &record.address).has(AccountRights::ADMINISTER);
     if may { Ok((id, record)) } else { Err(Fault::denied()) }
+}
+
+/// Refuses these addresses as those of who writes a mail, where one is that of another account of this server that does
+/// not let the caller write in its name (right `m`).
+pub fn check_writers(tx: &dyn Read, caller: &Caller, writers: &[Address]) -> Outcome<()> {
+    for address in writers.iter().filter_map(Address::account).filter(|address| *address != caller.address) {
+        let Some(account) = accounts::find(tx, &address)? else { continue };
+        if !accounts::get(tx, account)?.acl.effective(&caller.address, &address).has(AccountRights::MAIL) {
+            return Err(Fault::denied());
+        }
+    }
+    Ok(())
 }
 
 /// Who may do what with an account; for those who administer its list.

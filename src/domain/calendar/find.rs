@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 /// Reckoning goes on for this long at most, then others get their turn.
 const TURN: Duration = Duration::from_millis(20);
 /// So much is sorted where it is; more is for a thread of the store.
-const AT_ONCE: usize = 2_000;
+pub(super) const AT_ONCE: usize = 2_000;
 /// How often a find begins anew because the mailbox changes under it.
 const ATTEMPTS: usize = 16;
 

@@ -93,7 +93,11 @@ async fn busy_in(house: &House, asked: &Asked, span: Range<Timestamp>) -> Outcom
     let window = Window { from: span.start, till: span.end, zone: asked.zone, by_alarm: false, kind: ItemKind::Event };
     let most = house.settings().limits.instances;
     let (hits, _) = find::find(house, &asked.owner, mailbox, &window, most, &Wanted::ALL).await?;
-    Ok(FreeBusy { periods: merged(&hits, &span), span })
+    if hits.hits.len() < find::AT_ONCE {
+        return Ok(FreeBusy { periods: merged(&hits, &span), span });
+    }
+    let of = span.clone();
+    Ok(FreeBusy { periods: house.store.compute(move || Ok(merged(&hits, &of))).await?, span })
 }
 
 /// What is published: from the day before today for so many days ahead; nothing for none.

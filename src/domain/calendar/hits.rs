@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// The most that one find tells; more would take too much memory.
 const MOST: usize = 100_000;
+/// The most showings of events on days that one find tells.
+const MOST_SHOWINGS: i64 = 500_000;
 /// Repetitions of an alarm that are told.
 const REPETITIONS: u32 = 10;
 /// A clock on the wall is at most this many seconds away from Greenwich.
@@ -183,6 +185,16 @@ impl Hits {
     /// Refuses more than a find tells at once.
     pub fn check_room(&self) -> Outcome<()> {
         if self.hits.len() > MOST { Err(Fault::quota("too many events in the time interval")) } else { Ok(()) }
+    }
+
+    /// Refuses more showings than a find tells: what lasts is shown on each of its days in a span.
+    pub fn check_showings(&self, span: &Range<Timestamp>) -> Outcome<()> {
+        let days = |hit: &Hit| match hit.alarm {
+            Some(_) => 1,
+            None => (hit.end.min(span.end).0.saturating_sub(hit.start.max(span.start).0) / 86_400).max(0) + 1,
+        };
+        let showings = self.hits.iter().map(days).fold(0i64, i64::saturating_add);
+        if showings > MOST_SHOWINGS { Err(Fault::quota("too many events in the time interval")) } else { Ok(()) }
     }
 
     /// Puts them in order, and keeps those that a client has asked for. Gives how many there were.

@@ -162,6 +162,17 @@ fn what_happens_too_often_is_cut_and_named() {
 }
 
 #[test]
+fn what_lasts_for_years_is_not_shown_on_every_day_of_them() {
+    let window = window("20200101", "20300101", Zone::GMT);
+    let rows: Vec<_> = (1..=200).map(|message| row(message, entry(), &[("20200101", 9 * 365 * DAY)])).collect();
+    let few = found(&window, &rows[..100]);
+    assert_eq!((few.hits.len(), few.check_showings(&window.span())), (100, Ok(())));
+    assert_eq!(found(&window, &rows).check_showings(&window.span()).unwrap_err().number, 512);
+    let month = self::window("20250601", "20250701", Zone::GMT);
+    assert_eq!(found(&month, &rows).check_showings(&month.span()), Ok(()), "only the days that are asked for count");
+}
+
+#[test]
 fn a_row_covers_what_lies_well_within_its_horizon() {
     let covered = |from: &str, till: &str| {
         let mut one = (*row(1, entry(), &[("20260105", HOUR)])).clone();

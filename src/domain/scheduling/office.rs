@@ -6,6 +6,7 @@
 use super::answer::{self, Answer, Reply};
 use super::item::Item;
 use super::letter::{self, Writing};
+use super::people::key;
 use super::publish::{self, Publishing};
 use super::shelf::{self, Held};
 use super::times::{Times, Which};
@@ -16,14 +17,15 @@ use crate::domain::messages::folder_mailbox;
 use crate::domain::preferences::Preferences;
 use crate::format::ical::dates::{Written, written};
 use crate::model::calendar::Clock;
+use crate::model::component::Component;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::limits::Limits;
 use crate::model::mail::MailAddress;
-use crate::model::names::{Address, DomainName};
-use crate::model::rights::Rights;
+use crate::model::names::{Address, DomainName, fold};
+use crate::model::rights::{AccountRights, Rights};
 use crate::model::time::{Timestamp, Zone};
-use crate::store::WriteTx;
+use crate::store::{WriteTx, accounts};
 
 /// What is needed to act for a user.
 #[derive(Debug, Clone)]
@@ -75,10 +77,35 @@ impl Office {
         self.preferences.zone()
     }
 
-    /// The user who acts in a calendar of this owner; in none where there is none.
-    pub fn user(&self, owner: Option<&Caller>) -> User {
-        let calendar_of = owner.filter(|owner| owner.account != self.caller.account);
-        User::of(&self.caller, self.from.clone(), &self.preferences, calendar_of, Timestamp::now())
+    /// The user, in no calendar in particular.
+    pub fn user(&self) -> User {
+        User::of(&self.caller, self.from.clone(), &self.preferences, None, Timestamp::now())
+    }
+
+    /// The user in a calendar of somebody: his deputy where he lets the user act for him in meetings (right `k` of his
+    /// account), else only himself.
+    fn user_in(&self, tx: &WriteTx, owner: &Caller) -> Outcome<User> {
+        let is_deputy = owner.account != self.caller.account && {
+            let record = accounts::get(tx, owner.account)?;
+            record.acl.effective(&self.caller.address, &record.address).has(AccountRights::MEETINGS)
+        };
+        let calendar_of = Some(owner).filter(|_| is_deputy);
+        Ok(User::of(&self.caller, self.from.clone(), &self.preferences, calendar_of, Timestamp::now()))
+    }
+
+    /// Refuses to act for the owner of a calendar where the user is not his deputy: as organizer, or as the one who is
+    /// invited when the user himself is not.
+    fn check_deputy(&self, user: &User, owner: &Caller, item: &Item) -> Outcome<()> {
+        let address = fold(&owner.address.to_string());
+        if user.stands_for(&address) {
+            return Ok(());
+        }
+        let acts_for_owner = |entry: &Component| {
+            let organized = entry.get("ORGANIZER").is_some_and(|organizer| key(organizer) == address);
+            let invited = entry.all("ATTENDEE").any(|attendee| key(attendee) == address);
+            organized && !user.organizes(entry) || invited && user.among(entry.all("ATTENDEE")).is_none() && !user.organizes(entry)
+        };
+        if item.entries.iter().any(acts_for_owner) { Err(Fault::denied()) } else { Ok(()) }
     }
 
     /// What messages are written with.
@@ -143,9 +170,10 @@ impl Office {
         fresh: &str,
     ) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::INSERT)?;
-        let user = self.user(Some(&reached.owner));
+        let user = self.user_in(tx, &reached.owner)?;
         let item = publish::prepared(given.clone(), &user, fresh)?;
         let held = shelf::held(tx, &self.limits, mailbox, &item.uid())?;
+        self.check_deputy(&user, &reached.owner, &item)?;
         let done = publish::publish(item, held.item.as_ref(), how, &user)?;
         self.carry_out(tx, &reached, &held, &done, with, user.now)
     }
@@ -153,7 +181,7 @@ impl Office {
     /// Cancels an item or one of its instances.
     pub fn cancel(&self, tx: &WriteTx, mailbox: MailboxId, what: &Cancelled, tell: bool, comment: Option<&str>) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::DELETE)?;
-        let user = self.user(Some(&reached.owner));
+        let user = self.user_in(tx, &reached.owner)?;
         crate::domain::calendar::index::catch_up(tx, &self.limits, mailbox)?;
         let uid = match what {
             Cancelled::Given(item) => item.uid(),
@@ -176,6 +204,9 @@ impl Office {
         if !matches!(which, Which::Whole) && !reached.rights.has(Rights::INSERT) {
             return Err(Fault::denied());
         }
+        if tell {
+            self.check_deputy(&user, &reached.owner, old)?;
+        }
         let done = cancel::cancel(old, which, tell, comment, &user)?;
         self.carry_out(tx, &reached, &held, &done, &Attachments::Kept, user.now)
     }
@@ -183,7 +214,7 @@ impl Office {
     /// Notes a reply.
     pub fn update(&self, tx: &WriteTx, mailbox: MailboxId, given: &Item) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::INSERT.with(Rights::DELETE))?;
-        let user = self.user(Some(&reached.owner));
+        let user = self.user_in(tx, &reached.owner)?;
         let given = publish::completed(given.clone(), &user, "")?;
         let held = shelf::held(tx, &self.limits, mailbox, &given.uid())?;
         let stored = held.item.as_ref().ok_or_else(no_item)?;
@@ -203,9 +234,10 @@ impl Office {
         fresh: &str,
     ) -> Outcome<()> {
         let reached = self.reach(tx, mailbox, Rights::INSERT)?;
-        let user = self.user(Some(&reached.owner));
+        let user = self.user_in(tx, &reached.owner)?;
         let item = publish::prepared(given.clone(), &user, fresh)?;
         let held = shelf::held(tx, &self.limits, mailbox, &item.uid())?;
+        self.check_deputy(&user, &reached.owner, &item)?;
         let done = answer::accept(&item, held.item.as_ref(), answer, reply, &user)?;
         self.carry_out(tx, &reached, &held, &done, with, user.now)
     }
@@ -215,9 +247,10 @@ impl Office {
     pub fn decline(&self, tx: &WriteTx, mailbox: Option<MailboxId>, given: &Item, method: Method, reply: Reply) -> Outcome<()> {
         let Some(mailbox) = mailbox else { return self.decline_outside(tx, given, method, reply) };
         let reached = self.reach(tx, mailbox, Rights::DELETE)?;
-        let user = self.user(Some(&reached.owner));
+        let user = self.user_in(tx, &reached.owner)?;
         let item = publish::completed(given.clone(), &user, "")?;
         let held = shelf::held(tx, &self.limits, mailbox, &item.uid())?;
+        self.check_deputy(&user, &reached.owner, &item)?;
         let done = answer::decline(&item, method, held.item.as_ref(), reply, &user)?;
         if matches!(done.becomes, Becomes::New(_)) && !reached.rights.has(Rights::INSERT) {
             return Err(Fault::denied());
@@ -228,7 +261,7 @@ impl Office {
     /// Declines an item that is in no calendar that was named. An invitation that was worked in at delivery and waits for
     /// an answer is marked.
     fn decline_outside(&self, tx: &WriteTx, given: &Item, method: Method, reply: Reply) -> Outcome<()> {
-        let user = self.user(None);
+        let user = self.user();
         let item = publish::completed(given.clone(), &user, "")?;
         let done = answer::decline(&item, method, None, reply, &user)?;
         self.post(tx, &done.notices, &[], user.now)?;

@@ -3,16 +3,19 @@
 use super::server::{Guests, Listeners, Web, WebServer, WebSettings, common_headers, routes, start};
 use crate::domain::access::Caller;
 use crate::domain::accounts;
+use crate::domain::files;
 use crate::domain::house::{ClearText, House, Settings};
 use crate::domain::sessions::{AddUpload, End, FindMessage, FindOpen, FindUpload, Guard, Kind, Opened, Reach, Registration};
 use crate::domain::tell::Line;
+use crate::domain::testing::new_account;
 use crate::domain::uploads::{Upload, Uploads};
 use crate::format::mime::header::header_length;
 use crate::model::fault::{Fault, Outcome};
+use crate::model::files::WriteAt;
 use crate::model::ids::{AccountId, BlobId};
 use crate::model::limits::Limits;
 use crate::model::time::Timestamp;
-use crate::store::{Store, blobs};
+use crate::store::{Store, WriteTx, blobs};
 use actix::{Actor, ActorContext, Addr, Context, Handler};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -290,6 +293,32 @@ async fn files_are_sent_fetched_replaced_and_limited() {
     for other in ["$UPLOAD$/3", "private/file"] {
         assert_eq!(ask(&app, get(&format!("/Session/theID/DOWNLOAD/{other}")).to_request()).await.status, 404);
     }
+}
+
+#[test]
+async fn a_stored_profile_and_its_properties_are_sent() {
+    let scene = scene(Vec::new()).await;
+    let app = test::init_service(scene.app()).await;
+    assert_eq!(ask(&app, get("/Session/theID/PROFILE").to_request()).await.status, 404);
+    let card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A. Person\r\nNOTE:grüß\\, dich\r\nPHOTO;ENCODING=b;TYPE=GIF:R0lG\r\nEND:VCARD\r\n";
+    let write = move |tx: &WriteTx| {
+        let name = "profile.vcf".parse()?;
+        files::write(tx, AccountId(1), &name, card.as_bytes(), WriteAt::Replace, &Limits::default(), Timestamp::now())
+    };
+    let caller = new_account(&scene.house.store, "a@home.test").await;
+    assert_eq!(caller.account, AccountId(1), "the account of the scene's session");
+    scene.house.store.write(write).await.unwrap();
+    let whole = ask(&app, get("/Session/theID/PROFILE").to_request()).await;
+    assert_eq!((whole.status, whole.text(), whole.header("content-type")), (200, card, "text/vcard; charset=utf-8"));
+    let photo = ask(&app, get("/Session/theID/PROFILE/PHOTO/0/avatar.gif").to_request()).await;
+    assert_eq!((photo.status, photo.body.as_slice(), photo.header("content-type")), (200, b"GIF".as_slice(), "image/gif"));
+    assert!(photo.header("content-disposition").contains("avatar.gif"));
+    let note = ask(&app, get("/Session/theID/PROFILE/note").to_request()).await;
+    assert_eq!((note.status, note.text(), note.header("content-type")), (200, "grüß, dich", "text/plain; charset=utf-8"));
+    for missing in ["PROFILE/PHOTO/1", "PROFILE/TEL"] {
+        assert_eq!(ask(&app, get(&format!("/Session/theID/{missing}")).to_request()).await.status, 404, "{missing}");
+    }
+    assert_eq!(ask(&app, get("/Session/otherID/PROFILE").to_request()).await.status, 550);
 }
 
 #[test]

@@ -164,6 +164,7 @@ impl Find {
             Source::Mailbox(mailbox) => find::find(&cx.house, &cx.caller()?, mailbox, &window, most, &self.wanted).await?,
             Source::Document(document) => find::find_in_document(&cx.house, &document, &window, most, &self.wanted).await?,
         };
+        hits.check_showings(&window.span())?;
         self.tell(cx, kind, days, &hits, items).await?;
         match &hits.cut {
             // All else has been told: one item that is out of bounds keeps nobody from the others.

@@ -3,6 +3,7 @@
 use super::filing::Filing;
 use super::folders::shown;
 use super::messages::{composition, draft, own_address};
+use crate::domain::account_rights;
 use crate::domain::calendar::index;
 use crate::domain::delivery::{self, Posting, Prepared};
 use crate::domain::messages;
@@ -65,6 +66,18 @@ fn named_in(draft: &Draft) -> Outcome<Vec<Address>> {
         }
     }
     Ok(out)
+}
+
+/// Who a draft says has written it.
+fn writers(draft: &Draft) -> Vec<Address> {
+    let fields = draft.fields.iter().filter(|f| ["From", "Sender"].iter().any(|name| f.name.eq_ignore_ascii_case(name)));
+    let mut out = Vec::new();
+    for field in fields {
+        if let FieldValue::Addresses(addresses) = &field.value {
+            out.extend(addresses.iter().filter_map(|a| address(&a.address).ok()));
+        }
+    }
+    out
 }
 
 /// Sends a message, files a copy, all in one step; then wakes the queue.
@@ -140,7 +153,13 @@ impl Request for Submit {
             return Err(Fault::unsupported());
         }
         let sender = address(&own_address(&cx)?.address)?;
-        let raw = cx.read(composition(&cx, self.draft, true).await?).await?;
+        let (caller, writers) = (cx.caller()?, writers(&self.draft));
+        let compose = composition(&cx, self.draft, true).await?;
+        let written = move |tx: &dyn crate::store::Read| {
+            account_rights::check_writers(tx, &caller, &writers)?;
+            compose(tx)
+        };
+        let raw = cx.read(written).await?;
         let posting = Posting { sender: Some(sender), recipients: self.recipients, raw, report_success: self.report_success };
         post(&cx, posting, self.copy).await
     }

@@ -25,6 +25,10 @@ impl FetchDocument for Elsewhere {
         self.0.fetch_add(1, Ordering::Relaxed);
         let answer = match request.url.bare().path() {
             "/calendar.ics" => Ok(Document::Fetched { bytes: TEXT.into(), content_type: None, validators: Validators::default() }),
+            "/broken.ics" => {
+                let text = TEXT.replace("BEGIN:VEVENT\r\nUID:b", "BEGIN:VEVENT\r\nBEGIN: ,\r\nUID:b");
+                Ok(Document::Fetched { bytes: text.into(), content_type: None, validators: Validators::default() })
+            }
             "/page.html" => Ok(Document::Fetched { bytes: b"<html/>".to_vec(), content_type: None, validators: Validators::default() }),
             _ => Err(Fault::remote("404 Not Found")),
         };
@@ -88,5 +92,22 @@ fn what_cannot_be_had_is_refused() {
             let response = client.response(request).await;
             assert!(response.contains(fault), "{request}: {response}");
         }
+    });
+}
+
+#[test]
+fn what_cannot_be_read_of_a_document_is_listed() {
+    actix::System::new().block_on(async {
+        let house = house();
+        let (client, _) = client(&house).await;
+        client.data(r#"<calendarOpen id="1" calendar="r" url="https://example.com/broken.ics"/>"#).await;
+        let now = crate::model::time::Timestamp::now();
+        let (from, till) = (now.plus(-86_400).gmt(), now.plus(86_400).gmt());
+        let found = client.data(&format!(r#"<findEvents id="2" calendar="r" timeFrom="{from}" timeTill="{till}"/>"#)).await;
+        let events: Vec<_> = found.iter().flat_map(|day| day.elements()).collect();
+        assert_eq!(events.iter().map(|event| (event.get("UID"), event.get("unreadable"))).collect::<Vec<_>>(), [(Some("2"), Some("yes"))]);
+        assert!(text(events[0]).contains("Unreadable calendar item"));
+        assert!(client.response(r#"<calendarReadItem id="3" calendar="r" UID="2"/>"#).await.contains("calendar item is incorrect"));
+        client.data(r#"<calendarReadItem id="4" calendar="r" UID="1"/>"#).await;
     });
 }
