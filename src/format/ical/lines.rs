@@ -183,7 +183,7 @@ fn parameter_value(text: &str, is_zone: bool) -> Option<(String, &str)> {
             _ => {}
         }
     }
-    let (value, rest) = text.split_at(end.or_else(|| text.find([',', ';', ':']))?);
+    let (value, rest) = text.split_at(end.or_else(|| text.find(|c| matches!(c, ';' | ':') || c == ',' && !is_zone))?);
     let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).filter(|v| !v.contains('"'));
     Some((unprotected(inner.unwrap_or(value)), rest))
 }
