@@ -464,3 +464,6 @@ impl Handler<Adopted> for Call {
         self.run(ctx);
     }
 }
+
+#[cfg(test)]
+mod tests;
