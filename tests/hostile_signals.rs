@@ -99,7 +99,9 @@ fn nobody_keeps_another_from_calling_by_calling() {
     }
     // She is busy for others, and can call them.
     bob.ask(&format!("<callStart callLeg=\"b\" peer=\"alice@{DOMAIN}\"/>"));
-    assert_eq!(bob.hear("callDisconnected").get("signalCode"), Some("480"));
+    assert_eq!(bob.hear("callDisconnected").get("signalCode"), Some("486"));
+    alice.look();
+    assert_eq!(alice.take(|message| message.name == "callIncoming"), None);
     alice.ask(&format!("<callStart callLeg=\"a\" peer=\"bob@{DOMAIN}\"/>"));
     bob.hear("callIncoming");
     // A leg that is released makes room; all end with their session.

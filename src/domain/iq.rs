@@ -21,7 +21,7 @@ use crate::model::rights::AccountRights;
 use crate::model::signal::{ClientId, Signal};
 use crate::model::time::Timestamp;
 use crate::store::{Read, accounts};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most requests of all sessions that wait for answers; past it the oldest is given up.
 const MOST_PENDING: usize = 16_384;
+/// The most of one account; past it nothing more is asked, so that nobody's flood takes the place of others' requests.
+const MOST_OF_ACCOUNT: usize = 1_024;
 
 /// A session by its full name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,29 +49,60 @@ struct Pending {
     since: Instant,
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the order in which they were asked.
+    requests: VecDeque<Pending>,
+    /// How many are of an account.
+    of: HashMap<AccountAddress, usize>,
+}
+
+impl Waiting {
+    fn take(&mut self, at: usize) -> bool {
+        let Some(taken) = self.requests.remove(at) else { return false };
+        if let Some(count) = self.of.get_mut(&taken.asker.address) {
+            *count -= 1;
+            if *count == 0 {
+                self.of.remove(&taken.asker.address);
+            }
+        }
+        true
+    }
+}
+
 /// Requests that wait for an answer. Cloning gives another handle.
 #[derive(Debug, Clone, Default)]
-pub struct PendingRequests(Arc<Mutex<VecDeque<Pending>>>);
+pub struct PendingRequests(Arc<Mutex<Waiting>>);
 
 impl PendingRequests {
-    fn with<T>(&self, now: Instant, f: impl FnOnce(&mut VecDeque<Pending>) -> T) -> T {
+    fn with<T>(&self, now: Instant, f: impl FnOnce(&mut Waiting) -> T) -> T {
         // A panic while the lock was held cannot leave the queue half changed.
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while pending.front().is_some_and(|first| pending.len() > MOST_PENDING || now.duration_since(first.since) > PATIENCE) {
-            pending.pop_front();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_many = |waiting: &Waiting| waiting.requests.len() > MOST_PENDING;
+        while waiting.requests.front().is_some_and(|first| too_many(&waiting) || now.duration_since(first.since) > PATIENCE) {
+            waiting.take(0);
         }
-        f(&mut pending)
+        f(&mut waiting)
     }
 
-    fn ask(&self, asker: Party, asked: Party, id: String, now: Instant) {
-        self.with(now, |pending| pending.push_back(Pending { asker, asked, id, since: now }));
+    /// A request waits from now on; false where its account has too many that do.
+    fn ask(&self, asker: Party, asked: Party, id: String, now: Instant) -> bool {
+        self.with(now, |waiting| {
+            let count = waiting.of.entry(asker.address.clone()).or_default();
+            if *count >= MOST_OF_ACCOUNT {
+                return false;
+            }
+            *count += 1;
+            waiting.requests.push_back(Pending { asker, asked, id, since: now });
+            true
+        })
     }
 
     /// True, once, where this answer was waited for.
     fn answer(&self, asker: &Party, answerer: &Party, id: &str, now: Instant) -> bool {
-        self.with(now, |pending| {
-            let at = pending.iter().position(|p| p.asker == *asker && p.asked == *answerer && p.id == id);
-            at.is_some_and(|at| pending.remove(at).is_some())
+        self.with(now, |waiting| {
+            let at = waiting.requests.iter().position(|p| p.asker == *asker && p.asked == *answerer && p.id == id);
+            at.is_some_and(|at| waiting.take(at))
         })
     }
 }
@@ -106,11 +139,13 @@ pub fn route(bindings: &Bindings, pending: &PendingRequests, from: &Party, to: &
     if matches!(iq.kind, IqKind::Result | IqKind::Error) && !pending.answer(&named, from, &iq.id, now) {
         return Routed::Done;
     }
-    if binding.inbox.push(Signal::Iq(iq.clone())).is_err() {
-        return nobody;
+    // It waits before it is heard, or the answer could come too early.
+    if iq.kind.asks() && !pending.ask(from.clone(), named.clone(), iq.id.clone(), now) {
+        return Routed::Unavailable;
     }
-    if iq.kind.asks() {
-        pending.ask(from.clone(), named, iq.id.clone(), now);
+    if binding.inbox.push(Signal::Iq(iq.clone())).is_err() {
+        pending.answer(from, &named, &iq.id, now);
+        return nobody;
     }
     Routed::Done
 }
@@ -173,7 +208,16 @@ mod tests {
     fn requests_that_wait_are_bounded() {
         let (pending, now) = (PendingRequests::default(), Instant::now());
         let (alice, bob) = (party("alice@example.test/a"), party("bob@example.test/b"));
-        (0..=MOST_PENDING + 1).for_each(|n| pending.ask(alice.clone(), bob.clone(), n.to_string(), now));
-        assert!(!pending.answer(&alice, &bob, "0", now) && pending.answer(&alice, &bob, "9", now));
+        for n in 0..=MOST_PENDING + 1 {
+            assert!(pending.ask(party(&format!("u{n}@example.test/a")), bob.clone(), n.to_string(), now));
+        }
+        let answered = |n: usize| pending.answer(&party(&format!("u{n}@example.test/a")), &bob, &n.to_string(), now);
+        assert!(!answered(0) && answered(9));
+        // A flood stays without an answer itself, and takes nobody's place.
+        let passed = (0..MOST_PENDING).filter(|n| pending.ask(alice.clone(), bob.clone(), n.to_string(), now)).count();
+        assert_eq!(passed, MOST_OF_ACCOUNT);
+        assert!(pending.answer(&alice, &bob, "5", now) && pending.ask(alice.clone(), bob.clone(), "more".to_owned(), now));
+        assert!(pending.ask(alice, bob, "later".to_owned(), now + PATIENCE + Duration::from_secs(1)));
+        assert_eq!(pending.with(now, |waiting| (waiting.requests.len(), waiting.of.len())), (1, 1));
     }
 }

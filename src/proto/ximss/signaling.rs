@@ -20,7 +20,7 @@ use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{HandedIm, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
 use crate::model::presence::{Detail, Presence};
-use crate::model::signal::{ClientId, Signal};
+use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::task::TaskId;
 use crate::model::time::Timestamp;
 use crate::model::value::Value;
@@ -242,6 +242,8 @@ impl Signaling {
         let mut calls = self.calls.borrow_mut();
         calls.retain(|(_, leg)| leg.connected());
         if calls.iter().filter(|(name, _)| name.is_reserved()).count() >= MOST_CALLS {
+            let busy = SignalFailure::new(486, "the user has too many calls");
+            tell(&leg, Ask(Command::Reject(busy)));
             return tell(&leg, SessionEnded);
         }
         calls.push((name, leg));
@@ -289,6 +291,8 @@ impl Signaling {
     /// Takes in what waits; gives what the session is to say, and the instant messages among it.
     pub fn news(&self) -> Vec<(Element, Option<Arc<HandedIm>>)> {
         let told = |item| match item {
+            // Of a call that it was too busy for, or has released, the client hears nothing.
+            Item::Signal(Signal::Call(name, _)) if name.is_reserved() && self.call(&name).is_err() => None,
             Item::Signal(Signal::Im(handed)) => Some((self.told_im(&handed.message), Some(handed))),
             Item::Signal(signal) => Some((self.told(&signal), None)),
             Item::Call(name, leg) => {
