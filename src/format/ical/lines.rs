@@ -63,10 +63,12 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// True when what stands before the value says so.
+/// True when what stands before the value says so. What is no content line is not: it is written as it came, and folded.
 fn is_quoted_printable(line: &[u8]) -> bool {
     let head = line.split(|b| *b == b':').next().unwrap_or_default();
-    head.contains(&b';') && head.to_ascii_uppercase().windows(16).any(|w| w == b"QUOTED-PRINTABLE")
+    head.contains(&b';')
+        && head.to_ascii_uppercase().windows(16).any(|w| w == b"QUOTED-PRINTABLE")
+        && take_quoted_printable(&mut split(&String::from_utf8_lossy(line)))
 }
 
 /// The property of a line. Controls mean nothing in one, and are left out; None where nothing else is there.
@@ -105,8 +107,8 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
 }
 
-/// `bytes` are those of the line where they are not UTF-8.
-fn of_text(text: &str, bytes: Option<&[u8]>) -> Property {
+/// A line in its parts, its value as it stands.
+fn split(text: &str) -> Property {
     let Some(end) = text.find([';', ':']) else { return raw(text) };
     let (name, mut rest) = text.split_at(end);
     if !is_token(name.trim()) {
@@ -119,10 +121,15 @@ fn of_text(text: &str, bytes: Option<&[u8]>) -> Property {
         rest = left;
     }
     let Some(value) = rest.strip_prefix(':') else { return raw(text) };
-    let mut property = Property { group: None, name: name.trim().to_ascii_uppercase(), parameters, value: value.to_owned() };
+    Property { group: None, name: name.trim().to_ascii_uppercase(), parameters, value: value.to_owned() }
+}
+
+/// `bytes` are those of the line where they are not UTF-8.
+fn of_text(text: &str, bytes: Option<&[u8]>) -> Property {
+    let mut property = split(text);
     let charset = charset(&property);
     if take_quoted_printable(&mut property) {
-        property.value = from_quoted_printable(value, charset);
+        property.value = from_quoted_printable(&property.value, charset);
     } else if let (Some(bytes), Some(charset)) = (bytes, charset) {
         let text = charset.decode(bytes).0;
         let again = of_text(&text, None);
@@ -173,7 +180,7 @@ fn parameter_value(text: &str, is_zone: bool) -> Option<(String, &str)> {
             // What was opened and is not closed for so long opened nothing: each value of a line is looked at once.
             _ if braced && at > LONGEST_ZONE => break,
             b'"' => quoted = !quoted,
-            b'(' if is_zone => braced = true,
+            b'(' if is_zone && !quoted => braced = true,
             b')' if is_zone => braced = false,
             b',' if is_zone => {}
             b',' | b';' | b':' if !quoted && !braced => {

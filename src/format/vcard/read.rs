@@ -33,15 +33,15 @@ fn card_at(name: &str, lines: &[&[u8]], charset: Option<&str>, depth: usize) -> 
     let mut own: Vec<&[u8]> = Vec::new();
     // A card stands inside another as the value of a property, on lines of its own.
     while let Some(line) = rest.next() {
-        let Some(inner) = delimiter(line, "BEGIN") else {
+        let Some(inner) = boundary(line, "BEGIN") else {
             own.push(line);
             continue;
         };
         let mut inside: Vec<&[u8]> = Vec::new();
         let mut open = 1;
         for line in rest.by_ref() {
-            open += usize::from(delimiter(line, "BEGIN").is_some());
-            open -= usize::from(delimiter(line, "END").is_some());
+            open += usize::from(boundary(line, "BEGIN").is_some());
+            open -= usize::from(boundary(line, "END").is_some());
             if open == 0 {
                 break;
             }
@@ -68,6 +68,11 @@ pub fn delimiter(line: &[u8], word: &str) -> Option<String> {
     let (head, name) = line.split_once(':')?;
     let name = name.trim();
     (head.trim().eq_ignore_ascii_case(word) && line::is_name(name)).then(|| name.to_ascii_uppercase())
+}
+
+/// The same inside a card, where a line that begins with a blank goes on with the one before, whatever it says.
+pub fn boundary(line: &[u8], word: &str) -> Option<String> {
+    if line.starts_with(b" ") || line.starts_with(b"\t") { None } else { delimiter(line, word) }
 }
 
 fn is_old_version(line: &[u8]) -> bool {

@@ -104,16 +104,17 @@ impl<R: BufRead> Items<R> {
         Ok(Some(line))
     }
 
-    /// Reads the card that begins here.
-    fn card(&mut self, name: &str) -> io::Result<Item> {
+    /// Reads the card that begins here. `indent`: blanks before `BEGIN`, and so before each of its lines.
+    fn card(&mut self, name: &str, indent: usize) -> io::Result<Item> {
         let (begun, mut bytes, mut open) = (self.line, format!("BEGIN:{name}\n").into_bytes(), 1usize);
         let head = bytes.len();
         let (mut too_large, mut before) = (false, Vec::new());
         loop {
-            let Some(line) = self.next_line()? else {
+            let Some(mut line) = self.next_line()? else {
                 return Ok(self.unreadable(begun, "it has no end", &bytes));
             };
-            if read::delimiter(&line, "BEGIN").is_some() {
+            line.drain(..blanks(&line, indent));
+            if read::boundary(&line, "BEGIN").is_some() {
                 // A card inside follows its property; any other is the next one, and the end of this one is missing.
                 if !before.trim_ascii_end().ends_with(b":") {
                     self.held = Some(line);
@@ -121,7 +122,7 @@ impl<R: BufRead> Items<R> {
                 }
                 open += 1;
             }
-            if read::delimiter(&line, "END").is_some() {
+            if read::boundary(&line, "END").is_some() {
                 open -= 1;
                 if open == 0 {
                     break;
@@ -170,13 +171,18 @@ impl<R: BufRead> Items<R> {
     fn next_item(&mut self) -> io::Result<Option<Item>> {
         while let Some(line) = self.next_line()? {
             match begins(&line) {
-                Some(name) => return self.card(&name).map(Some),
+                Some(name) => return self.card(&name, blanks(&line, usize::MAX)).map(Some),
                 None if line.trim_ascii().is_empty() || line.as_slice() == "\u{feff}".as_bytes() => {}
                 None => return self.between(line).map(Some),
             }
         }
         Ok(None)
     }
+}
+
+/// How many of its first bytes are blanks, `most` at most.
+fn blanks(line: &[u8], most: usize) -> usize {
+    line.iter().take(most).take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
 /// What begins on this line.

@@ -178,3 +178,13 @@ proptest! {
         prop_assert_eq!(seen, meant);
     }
 }
+
+#[test]
+fn what_is_folded_ends_no_card_and_an_indented_file_is_read() {
+    let folded = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:A\r\nNOTE:before \r\n END:VCARD\r\n BEGIN:VCARD\r\nEND:VCARD\r\n";
+    let card = &parse(folded.as_bytes(), None).unwrap()[0];
+    assert_eq!(card.get("NOTE").unwrap().value, "before END:VCARDBEGIN:VCARD");
+    let indented = "  BEGIN:VCARD\n  VERSION:3.0\n  N:A\n  NOTE:one\n    two\n  END:VCARD\n";
+    let card = &parse(indented.as_bytes(), None).unwrap()[0];
+    assert_eq!(card.get("NOTE").unwrap().value, "one two");
+}

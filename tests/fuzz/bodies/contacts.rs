@@ -32,7 +32,8 @@ pub fn run(bytes: &[u8]) {
 /// One card comes back, with as many properties; a card of 4.0 may get a name as it becomes 3.0.
 fn written_and_read(card: &Component, style: Style) -> Component {
     let text = text_of(card, style);
-    let [again] = <[Component; 1]>::try_from(parse(text.as_bytes(), None).expect("what is written is read")).expect("one card");
+    let cards = parse(text.as_bytes(), None).unwrap_or_else(|fault| panic!("what is written is read: {fault}: {text:?}"));
+    let [again] = <[Component; 1]>::try_from(cards).expect("one card");
     let count = |card: &Component| card.properties.iter().filter(|p| p.name != "VERSION").count();
     let more = usize::from(style != Style::Own && version::is_new(card) && card.get("N").is_none() && card.is("VCARD"));
     assert_eq!(count(&again), count(card) + more, "{text}");
