@@ -72,7 +72,12 @@ fn encoding(line: &[u8]) -> Option<Encoding> {
         b"BASE64" | b"B" => Some(Encoding::Base64),
         _ => None,
     };
-    Some(head.split(|b| *b == b';').skip(1).find_map(of).unwrap_or(Encoding::None))
+    let mut quoted = false;
+    let ends = |byte: &u8| {
+        quoted ^= *byte == b'"';
+        *byte == b';' && !quoted
+    };
+    Some(head.split(ends).skip(1).find_map(of).unwrap_or(Encoding::None))
 }
 
 /// Puts the content lines of a card together. `old`: by the rules of 2.1.
