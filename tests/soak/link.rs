@@ -67,6 +67,8 @@ pub struct Link {
     tally: Rc<Tally>,
     /// When something was last asked, and so all read that had come.
     pub heard: Instant,
+    /// What it is.
+    kind: Kind,
     /// What the server has said unasked.
     pub notices: Vec<Element>,
 }
@@ -98,7 +100,7 @@ impl Link {
             }
             Kind::Http => Way::Web(Web::new(doors.http)),
         };
-        let mut link = Self { way, number: 0, tally: tally.clone(), heard: Instant::now(), notices: Vec::new() };
+        let mut link = Self { way, kind, number: 0, tally: tally.clone(), heard: Instant::now(), notices: Vec::new() };
         if kind == Kind::WebSocket {
             link.upgraded().await?;
         }
@@ -221,7 +223,8 @@ impl Link {
             self.notices.extend(polled);
             return Ok(());
         }
-        self.ask("<noop/>").await.map(drop)
+        let (kind, silent) = (self.kind, self.heard.elapsed());
+        self.ask("<noop/>").await.map(drop).map_err(|error| format!("{error} (of the kind {kind:?}, silent for {silent:?})"))
     }
 
     async fn send(&mut self, text: &str) -> Outcome {
