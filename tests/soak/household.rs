@@ -10,7 +10,7 @@ use posthouse::xml::{Element, write};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Sessions of a household, beside the visitors who come and go.
 pub const SEATS: usize = 10;
@@ -18,9 +18,6 @@ pub const SEATS: usize = 10;
 pub const PATIENCE: u64 = 60;
 /// The parts of a subject that filters ask for.
 pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
-
-/// A WebSocket that answers none of the server's questions is given up after a minute; they are answered by reading.
-const SILENCE: Duration = Duration::from_secs(10);
 
 const KINDS: [Kind; 4] = [Kind::Clear, Kind::Tls, Kind::WebSocket, Kind::Http];
 const SORTS: [&str; 5] = ["UID", "INTERNALDATE", "Subject", "From", "SIZE"];
@@ -302,8 +299,7 @@ impl Household {
     pub async fn settle(&mut self) -> Outcome {
         for seat in 0..self.seats.len() {
             let waits = !self.seats[seat].awaited.is_empty() || self.seats[seat].views.iter().any(|view| !view.is_settled());
-            let silent = self.seats[seat].kind == Kind::WebSocket && self.seats[seat].link.heard.elapsed() > SILENCE;
-            if waits || silent {
+            if waits {
                 self.seats[seat].link.look().await?;
             }
             self.hear(seat)?;

@@ -11,7 +11,7 @@ use posthouse::xml::write::to_bytes;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 
 /// What went wrong, in words.
@@ -19,6 +19,8 @@ pub type Outcome<T = ()> = Result<T, String>;
 
 /// How long the server may think before it counts as dead. A guard, not a measure.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of what the server says that wait for a session which is about something else.
+const UNREAD: usize = 1 << 20;
 
 /// The ways in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,12 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 enum Way {
-    Messages { stream: Box<dyn Stream>, buffer: Vec<u8>, web_socket: bool },
+    /// `masks`: each message goes as a frame of a WebSocket.
+    Messages {
+        stream: Box<dyn Stream>,
+        buffer: Vec<u8>,
+        masks: bool,
+    },
     Web(Web),
 }
 
@@ -65,8 +72,6 @@ pub struct Link {
     way: Way,
     number: u32,
     tally: Rc<Tally>,
-    /// When something was last asked, and so all read that had come.
-    pub heard: Instant,
     /// What it is.
     kind: Kind,
     /// What the server has said unasked.
@@ -88,35 +93,14 @@ async fn secured(stream: Box<dyn Stream>) -> Outcome<Box<dyn Stream>> {
 impl Link {
     /// Connects; nobody is logged in.
     pub async fn connect(doors: &Doors, kind: Kind, tally: &Rc<Tally>) -> Outcome<Self> {
-        let messages = |stream, web_socket| Way::Messages { stream, buffer: Vec::new(), web_socket };
+        let messages = |stream, masks| Way::Messages { stream, buffer: Vec::new(), masks };
         let way = match kind {
             Kind::Clear => messages(Box::new(connect(doors.ximss).await?), false),
             Kind::Tls => messages(secured(Box::new(connect(doors.ximss_tls).await?)).await?, false),
-            Kind::WebSocket => {
-                let mut stream = connect(doors.http).await?;
-                let asked = upgrade(doors.http, "/ximss/ws", &[]);
-                stream.write_all(asked.as_bytes()).await.map_err(|error| error.to_string())?;
-                messages(Box::new(stream), true)
-            }
+            Kind::WebSocket => messages(Box::new(web_socket(doors.http).await?), true),
             Kind::Http => Way::Web(Web::new(doors.http)),
         };
-        let mut link = Self { way, kind, number: 0, tally: tally.clone(), heard: Instant::now(), notices: Vec::new() };
-        if kind == Kind::WebSocket {
-            link.upgraded().await?;
-        }
-        Ok(link)
-    }
-
-    async fn upgraded(&mut self) -> Outcome {
-        let Way::Messages { stream, buffer, .. } = &mut self.way else { return Ok(()) };
-        let end = loop {
-            if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                break end;
-            }
-            read(stream, buffer).await?;
-        };
-        let head: Vec<u8> = buffer.drain(..end + 4).collect();
-        if head.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(format!("no WebSocket: {}", String::from_utf8_lossy(&head))) }
+        Ok(Self { way, kind, number: 0, tally: tally.clone(), notices: Vec::new() })
     }
 
     /// Logs in with a password; gives the session's ID for its URLs.
@@ -170,7 +154,6 @@ impl Link {
         let begun = Instant::now();
         let answer = tokio::time::timeout(PATIENCE, self.exchange(&text, &id)).await.map_err(|_| format!("{request}: no answer"))?;
         self.tally.took(begun.elapsed());
-        self.heard = Instant::now();
         answer.map_err(|error| format!("{request}: {error}"))
     }
 
@@ -223,40 +206,80 @@ impl Link {
             self.notices.extend(polled);
             return Ok(());
         }
-        let (kind, silent) = (self.kind, self.heard.elapsed());
-        self.ask("<noop/>").await.map(drop).map_err(|error| format!("{error} (of the kind {kind:?}, silent for {silent:?})"))
+        let kind = self.kind;
+        self.ask("<noop/>").await.map(drop).map_err(|error| format!("{error} (of the kind {kind:?})"))
     }
 
     async fn send(&mut self, text: &str) -> Outcome {
-        let Way::Messages { stream, web_socket, .. } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
-        let bytes = if *web_socket { masked(0x81, text.as_bytes()) } else { [text.as_bytes(), b"\0"].concat() };
+        let Way::Messages { stream, masks, .. } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
+        let bytes = if *masks { masked(0x81, text.as_bytes()) } else { [text.as_bytes(), b"\0"].concat() };
         stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
         stream.flush().await.map_err(|error| error.to_string())
     }
 
     async fn next(&mut self) -> Outcome<Element> {
-        let Way::Messages { stream, buffer, web_socket } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
+        let Way::Messages { stream, buffer, .. } = &mut self.way else { return Err("HTTP has no stream".to_owned()) };
         loop {
-            if !*web_socket {
-                if let Some(end) = buffer.iter().position(|byte| *byte == 0) {
-                    let message = parse(&buffer[..end]);
-                    buffer.drain(..=end);
-                    return Ok(message);
-                }
-            } else if let Some((first, payload)) = take_frame(buffer) {
-                match first {
-                    0x81 => return Ok(parse(&payload)),
-                    0x89 => stream.write_all(&masked(0x8A, &payload)).await.map_err(|error| error.to_string())?,
-                    other => return Err(format!("a frame of the kind {other:x}")),
-                }
-                continue;
+            if let Some(end) = buffer.iter().position(|byte| *byte == 0) {
+                let message = parse(&buffer[..end]);
+                buffer.drain(..=end);
+                return Ok(message);
             }
             read(stream, buffer).await?;
         }
     }
 }
 
-async fn read(stream: &mut Box<dyn Stream>, buffer: &mut Vec<u8>) -> Outcome {
+/// Opens a WebSocket, and gives the end at which what the server says comes as messages with a zero behind each.
+async fn web_socket(server: SocketAddr) -> Outcome<DuplexStream> {
+    let mut stream = connect(server).await?;
+    stream.write_all(upgrade(server, "/ximss/ws", &[]).as_bytes()).await.map_err(|error| error.to_string())?;
+    let mut buffer = Vec::new();
+    let end = loop {
+        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
+        read(&mut stream, &mut buffer).await?;
+    };
+    let head: Vec<u8> = buffer.drain(..end + 4).collect();
+    if !head.starts_with(b"HTTP/1.1 101") {
+        return Err(format!("no WebSocket: {}", String::from_utf8_lossy(&head)));
+    }
+    let (near, far) = tokio::io::duplex(UNREAD);
+    tokio::task::spawn_local(browse(stream, buffer, far));
+    Ok(near)
+}
+
+/// Stands between a WebSocket and its session, as a browser does: the server's questions are answered at once, whatever
+/// the session is about. What either end closes, it closes.
+async fn browse(mut server: TcpStream, mut buffer: Vec<u8>, mut session: DuplexStream) -> std::io::Result<()> {
+    let mut asked = Vec::new();
+    loop {
+        while let Some((first, mut payload)) = take_frame(&mut buffer) {
+            match first {
+                0x81 => {
+                    payload.push(0);
+                    session.write_all(&payload).await?;
+                }
+                0x89 => server.write_all(&masked(0x8A, &payload)).await?,
+                _ => return Ok(()),
+            }
+        }
+        buffer.reserve(8 << 10);
+        tokio::select! {
+            count = server.read_buf(&mut buffer) => if count? == 0 { return Ok(()) },
+            count = session.read_buf(&mut asked) => {
+                if count? == 0 {
+                    return Ok(());
+                }
+                server.write_all(&asked).await?;
+                asked.clear();
+            }
+        }
+    }
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Outcome {
     buffer.reserve(8 << 10);
     match stream.read_buf(buffer).await {
         Ok(0) => Err("the server closed the connection".to_owned()),
