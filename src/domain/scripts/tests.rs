@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::call::leg::Command;
+use crate::domain::tasks::meetings::MeetingChange;
 use crate::domain::testing::{house, new_account};
 use crate::model::call::{CallEvent, CallId, CallParty, LegName};
 use crate::model::limits::Limits;
@@ -91,8 +92,8 @@ fn words_become_deeds() {
             Deed::Start { program: text("menu"), entry: Some(text("night")), parameters: vec![] },
             Deed::MakeCall(text("bob")),
             Deed::Stay,
-            Deed::Meeting(crate::domain::tasks::programs::MeetingDeed::Create(Some(text("board"))), text(""), text("chess")),
-            Deed::Meeting(crate::domain::tasks::programs::MeetingDeed::Find, text(""), text("chess")),
+            Deed::ChangeMeeting(MeetingChange::Create(Some(text("board"))), text(""), text("chess")),
+            Deed::FindMeeting(text(""), text("chess")),
             Deed::End,
         ]
     );

@@ -13,7 +13,8 @@
 
 use super::values::{from_script, refused, texts};
 use crate::domain::call::leg::Command;
-use crate::domain::tasks::programs::{Deed, MeetingDeed};
+use crate::domain::tasks::meetings::MeetingChange;
+use crate::domain::tasks::programs::Deed;
 use crate::format::sdp;
 use crate::model::call::LegName;
 use crate::model::signal::{Sdp, SignalFailure};
@@ -189,18 +190,19 @@ fn teach_meetings(engine: &mut Engine, wanted: &Wanted) {
     let w = wanted.clone();
     engine.register_fn("meeting_create", move |set: &str, name: &str, parameter: &str| {
         let parameter = Some(parameter.to_owned()).filter(|text| !text.is_empty());
-        w.add(Deed::Meeting(MeetingDeed::Create(parameter), set.to_owned(), name.to_owned()))
+        w.add(Deed::ChangeMeeting(MeetingChange::Create(parameter), set.to_owned(), name.to_owned()))
     });
+    let w = wanted.clone();
+    engine.register_fn("meeting_find", move |set: &str, name: &str| w.add(Deed::FindMeeting(set.to_owned(), name.to_owned())));
     let others = [
-        ("meeting_find", MeetingDeed::Find),
-        ("meeting_activate", MeetingDeed::Activate),
-        ("meeting_deactivate", MeetingDeed::Deactivate),
-        ("meeting_clear", MeetingDeed::Clear),
-        ("meeting_remove", MeetingDeed::Remove),
+        ("meeting_activate", MeetingChange::Activate),
+        ("meeting_deactivate", MeetingChange::Deactivate),
+        ("meeting_clear", MeetingChange::Clear),
+        ("meeting_remove", MeetingChange::Remove),
     ];
-    for (word, deed) in others {
+    for (word, change) in others {
         let w = wanted.clone();
-        engine.register_fn(word, move |set: &str, name: &str| w.add(Deed::Meeting(deed.clone(), set.to_owned(), name.to_owned())));
+        engine.register_fn(word, move |set: &str, name: &str| w.add(Deed::ChangeMeeting(change.clone(), set.to_owned(), name.to_owned())));
     }
 }
 

@@ -4,8 +4,9 @@
 //! Spec: XIMSS, "Real-Time Application Management" (taskFindMeeting to taskDeactivateMeeting).
 
 use super::MeetingKey;
+use crate::domain::house::House;
 use crate::model::fault::{Fault, Outcome};
-use crate::model::task::Meeting;
+use crate::model::task::{Meeting, TaskId};
 use crate::model::time::Timestamp;
 use crate::store::{Read, WriteTx, meetings};
 
@@ -25,8 +26,40 @@ fn is_name(text: &str) -> bool {
     text.len() <= MOST_NAME && !text.chars().any(char::is_control)
 }
 
+/// What is to become of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeetingChange {
+    /// It is made, with this parameter.
+    Create(Option<String>),
+    /// Who finds it finds the task that asks for this.
+    Activate,
+    /// Who finds it finds no task.
+    Deactivate,
+    /// Its parameter and its task are taken away; it stays.
+    Clear,
+    /// It is removed.
+    Remove,
+}
+
+/// Changes a meeting: what is kept of it first, then which task is active in it. `task`: who asks, to activate it.
+pub async fn change(house: &House, key: MeetingKey, change: MeetingChange, task: Option<TaskId>) -> Outcome<()> {
+    let (store, now, asked) = (&house.store, Timestamp::now(), key.clone());
+    match change {
+        MeetingChange::Create(parameter) => return store.write(move |tx| create(tx, &asked, parameter.as_deref(), now)).await,
+        MeetingChange::Activate => {
+            store.write(move |tx| touch(tx, &asked, now)).await?;
+            return house.tasks.activate(key, task.ok_or_else(Fault::internal)?);
+        }
+        MeetingChange::Deactivate => store.read(move |tx| find(tx, &asked, now)).await.map(drop)?,
+        MeetingChange::Clear => store.write(move |tx| clear(tx, &asked, now)).await?,
+        MeetingChange::Remove => store.write(move |tx| remove(tx, &asked)).await?,
+    }
+    house.tasks.deactivate(&key);
+    Ok(())
+}
+
 /// Makes a meeting; refused where there is one of the name.
-pub fn create(tx: &WriteTx, (account, set, name): &MeetingKey, parameter: Option<&str>, now: Timestamp) -> Outcome<()> {
+fn create(tx: &WriteTx, (account, set, name): &MeetingKey, parameter: Option<&str>, now: Timestamp) -> Outcome<()> {
     if name.is_empty() || !is_name(name) || !is_name(set) {
         return Err(Fault::incorrect("meetingName"));
     }
@@ -49,18 +82,18 @@ pub fn find(tx: &dyn Read, (account, set, name): &MeetingKey, now: Timestamp) ->
 }
 
 /// Takes the parameter of a meeting away; the meeting stays.
-pub fn clear(tx: &WriteTx, key: &MeetingKey, now: Timestamp) -> Outcome<()> {
+fn clear(tx: &WriteTx, key: &MeetingKey, now: Timestamp) -> Outcome<()> {
     let meeting = find(tx, key, now)?;
     meetings::put(tx, key.0, &key.1, &key.2, &Meeting { parameter: None, ..meeting })
 }
 
 /// Removes a meeting.
-pub fn remove(tx: &WriteTx, key: &MeetingKey) -> Outcome<()> {
+fn remove(tx: &WriteTx, key: &MeetingKey) -> Outcome<()> {
     if meetings::remove(tx, key.0, &key.1, &key.2)? { Ok(()) } else { Err(no_meeting()) }
 }
 
 /// Its time begins anew: it is used.
-pub fn touch(tx: &WriteTx, key: &MeetingKey, now: Timestamp) -> Outcome<()> {
+fn touch(tx: &WriteTx, key: &MeetingKey, now: Timestamp) -> Outcome<()> {
     let meeting = find(tx, key, now)?;
     meetings::put(tx, key.0, &key.1, &key.2, &Meeting { expires: now.plus(LIFE), ..meeting })
 }

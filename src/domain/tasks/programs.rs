@@ -14,6 +14,7 @@
 mod echo;
 mod relay;
 
+use super::meetings::MeetingChange;
 use crate::domain::call::leg::Command;
 use crate::model::call::{CallEvent, LegName};
 use crate::model::fault::{Fault, Outcome};
@@ -59,23 +60,6 @@ pub enum Happening {
     Failed(&'static str, Fault),
 }
 
-/// What is to be done with a meeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MeetingDeed {
-    /// It is made, with this parameter.
-    Create(Option<String>),
-    /// The program is told of it.
-    Find,
-    /// Who finds it finds this task.
-    Activate,
-    /// Who finds it finds no task.
-    Deactivate,
-    /// Its parameter and its task are taken away.
-    Clear,
-    /// It is removed.
-    Remove,
-}
-
 /// What a program wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
@@ -109,8 +93,10 @@ pub enum Deed {
         /// What it is given.
         parameters: Vec<String>,
     },
-    /// Something about a meeting of the account's, by its set and name.
-    Meeting(MeetingDeed, String, String),
+    /// The program is to be told of a meeting of the account's, by its set and name.
+    FindMeeting(String, String),
+    /// Such a meeting is to be changed.
+    ChangeMeeting(MeetingChange, String, String),
     /// The program is to be told a preference of its account.
     ReadPreference(String),
     /// The program is to be told the time: after so many seconds, by that name.

@@ -8,8 +8,9 @@ use crate::domain::im::{self, Sending};
 use crate::domain::preferences::Preferences;
 use crate::domain::rooms::OpenRoom;
 use crate::domain::roster::own_address;
-use crate::domain::tasks::programs::{Deed, Happening, MeetingDeed};
-use crate::domain::tasks::{meetings, program};
+use crate::domain::tasks::meetings::{self, MeetingChange};
+use crate::domain::tasks::program;
+use crate::domain::tasks::programs::{Deed, Happening};
 use crate::model::call::{CallParty, LegName};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ImContent, InstantMessage};
@@ -54,7 +55,8 @@ impl Task {
             Deed::Start { program, entry, parameters } => {
                 ("start_task", self.step().and_then(|()| self.start(program, entry, parameters, ctx)))
             }
-            Deed::Meeting(what, set, name) => ("meeting", self.step().map(|()| self.meeting(what, set, name, ctx))),
+            Deed::FindMeeting(set, name) => ("meeting", self.step().map(|()| self.find_meeting(set, name, ctx))),
+            Deed::ChangeMeeting(change, set, name) => ("meeting", self.step().map(|()| self.change_meeting(change, set, name, ctx))),
             Deed::ReadPreference(name) => ("preference", self.step().map(|()| self.read_preference(name, ctx))),
             Deed::After(seconds, name) => ("after", self.after(seconds, name, ctx)),
             Deed::Forget(name) => return self.forget(&name, ctx),
@@ -161,39 +163,20 @@ impl Task {
         Ok(())
     }
 
-    fn meeting(&mut self, what: MeetingDeed, set: String, name: String, ctx: &mut Context<Self>) {
-        let (house, own) = (self.house.clone(), self.id());
-        let key = (self.owner.account, set, name);
+    fn find_meeting(&mut self, set: String, name: String, ctx: &mut Context<Self>) {
+        let (house, key) = (self.house.clone(), (self.owner.account, set, name));
         let work = async move {
-            let (store, now, asked) = (&house.store, Timestamp::now(), key.clone());
-            match what {
-                MeetingDeed::Create(parameter) => {
-                    store.write(move |tx| meetings::create(tx, &asked, parameter.as_deref(), now)).await?;
-                }
-                MeetingDeed::Find => {
-                    let meeting = store.read(move |tx| meetings::find(tx, &asked, now)).await?;
-                    let task = house.tasks.active(&key);
-                    return Ok(Some(Happening::Found { named: (key.1, key.2), meeting, task }));
-                }
-                MeetingDeed::Activate => {
-                    store.write(move |tx| meetings::touch(tx, &asked, now)).await?;
-                    house.tasks.activate(key, own.ok_or_else(Fault::internal)?)?;
-                }
-                MeetingDeed::Deactivate => {
-                    store.read(move |tx| meetings::find(tx, &asked, now)).await?;
-                    house.tasks.deactivate(&key);
-                }
-                MeetingDeed::Clear => {
-                    store.write(move |tx| meetings::clear(tx, &asked, now)).await?;
-                    house.tasks.deactivate(&key);
-                }
-                MeetingDeed::Remove => {
-                    store.write(move |tx| meetings::remove(tx, &asked)).await?;
-                    house.tasks.deactivate(&key);
-                }
-            }
-            Ok(None)
+            let asked = key.clone();
+            let meeting = house.store.read(move |tx| meetings::find(tx, &asked, Timestamp::now())).await?;
+            let task = house.tasks.active(&key);
+            Ok(Some(Happening::Found { named: (key.1, key.2), meeting, task }))
         };
+        self.later("meeting", work, ctx);
+    }
+
+    fn change_meeting(&mut self, change: MeetingChange, set: String, name: String, ctx: &mut Context<Self>) {
+        let (house, own, key) = (self.house.clone(), self.id(), (self.owner.account, set, name));
+        let work = async move { meetings::change(&house, key, change, own).await.map(|()| None) };
         self.later("meeting", work, ctx);
     }
 

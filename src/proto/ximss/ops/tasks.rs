@@ -1,9 +1,10 @@
 //! Applications and meetings. Spec: XIMSS, "Real-Time Application Management".
 
+use crate::domain::tasks::meetings::{self, MeetingChange};
 use crate::domain::tasks::task::{Origin, Running, Task};
-use crate::domain::tasks::{self, MeetingKey, meetings};
+use crate::domain::tasks::{self, MeetingKey};
 use crate::model::fault::{Fault, Outcome};
-use crate::model::task::TaskEvent;
+use crate::model::task::{TaskEvent, TaskId};
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};
 use crate::proto::ximss::form::value::{to_value, with_dictionary};
@@ -52,6 +53,10 @@ impl Named {
     fn key(&self, cx: &Cx) -> Outcome<MeetingKey> {
         Ok((cx.caller()?.account, self.set.clone(), self.name.clone()))
     }
+
+    async fn change(&self, cx: &Cx, change: MeetingChange, task: Option<TaskId>) -> Outcome<()> {
+        meetings::change(&cx.house, self.key(cx)?, change, task).await
+    }
 }
 
 struct FindMeeting(Named);
@@ -99,8 +104,7 @@ impl Request for CreateMeeting {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let key = self.named.key(&cx)?;
-        cx.write(move |tx| meetings::create(tx, &key, self.parameter.as_deref(), Timestamp::now())).await
+        self.named.change(&cx, MeetingChange::Create(self.parameter), None).await
     }
 }
 
@@ -116,11 +120,7 @@ impl Request for RemoveMeeting {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let key = self.0.key(&cx)?;
-        let removed = key.clone();
-        cx.write(move |tx| meetings::remove(tx, &removed)).await?;
-        cx.house.tasks.deactivate(&key);
-        Ok(())
+        self.0.change(&cx, MeetingChange::Remove, None).await
     }
 }
 
@@ -136,11 +136,7 @@ impl Request for ClearMeeting {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let key = self.0.key(&cx)?;
-        let cleared = key.clone();
-        cx.write(move |tx| meetings::clear(tx, &cleared, Timestamp::now())).await?;
-        cx.house.tasks.deactivate(&key);
-        Ok(())
+        self.0.change(&cx, MeetingChange::Clear, None).await
     }
 }
 
@@ -156,10 +152,8 @@ impl Request for ActivateMeeting {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let (key, task) = (self.0.key(&cx)?, cx.desk.signaling()?.own_task(&cx.house, &cx.caller()?)?);
-        let touched = key.clone();
-        cx.write(move |tx| meetings::touch(tx, &touched, Timestamp::now())).await?;
-        cx.house.tasks.activate(key, task)
+        let task = cx.desk.signaling()?.own_task(&cx.house, &cx.caller()?)?;
+        self.0.change(&cx, MeetingChange::Activate, Some(task)).await
     }
 }
 
@@ -175,11 +169,7 @@ impl Request for DeactivateMeeting {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let key = self.0.key(&cx)?;
-        let asked = key.clone();
-        cx.read(move |tx| meetings::find(tx, &asked, Timestamp::now())).await?;
-        cx.house.tasks.deactivate(&key);
-        Ok(())
+        self.0.change(&cx, MeetingChange::Deactivate, None).await
     }
 }
 
