@@ -45,8 +45,17 @@ pub enum Kind {
 type Waiting = BTreeMap<(AccountAddress, Kind, String), String>;
 
 #[derive(Default)]
+struct Lines {
+    waiting: Waiting,
+    /// Bytes of all that waits.
+    bytes: usize,
+    /// Lines for which there was no room.
+    dropped: u64,
+}
+
+#[derive(Default)]
 struct Shared {
-    waiting: Mutex<(Waiting, usize)>,
+    lines: Mutex<Lines>,
     filled: Notify,
 }
 
@@ -65,26 +74,34 @@ impl Journal {
         line.push('\n');
         {
             // A panic while the lock was held cannot leave a line half written.
-            let mut guard = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let (waiting, bytes) = &mut *guard;
-            if *bytes + line.len() > MOST_BYTES {
+            let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.bytes + line.len() > MOST_BYTES {
+                lines.dropped += 1;
                 return;
             }
-            *bytes += line.len();
-            waiting.entry((account.clone(), kind, file)).or_default().push_str(&line);
+            lines.bytes += line.len();
+            lines.waiting.entry((account.clone(), kind, file)).or_default().push_str(&line);
         }
         self.0.filled.notify_one();
     }
 
     fn take(&self) -> Waiting {
-        let mut guard = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *guard).0
+        let lines = std::mem::take(&mut *self.0.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        if lines.dropped > 0 {
+            tracing::warn!(lines = lines.dropped, "more was to be written into the logs of accounts than there is room for");
+        }
+        lines.waiting
     }
 }
 
 /// A peer's name as a file name.
 pub fn file_of(peer: &str) -> String {
     peer.chars().map(|c| if c.is_alphanumeric() || "@.-_+".contains(c) { c } else { '_' }).collect()
+}
+
+/// The file of what happens in a month.
+pub fn file_of_month(of: &str, at: Timestamp) -> String {
+    format!("private/logs/{of}-{}.log", at.iso8601().get(..7).unwrap_or_default())
 }
 
 /// Writes for as long as the server runs. Spawned once by the app floor.

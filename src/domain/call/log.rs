@@ -3,7 +3,7 @@
 //!
 //! Spec: XIMSS, "Signaling"; the files are told in `domain::journal`.
 
-use crate::domain::journal::{Journal, Kind};
+use crate::domain::journal::{Journal, Kind, file_of_month};
 use crate::model::call::CallParty;
 use crate::model::names::AccountAddress;
 use crate::model::time::Timestamp;
@@ -60,10 +60,9 @@ impl CallLog {
 
     /// The call has ended: each account gets its line.
     pub fn end(&self, journal: &Journal, now: Timestamp) {
-        let month = self.began.iso8601().get(..7).unwrap_or_default().to_owned();
         for (account, fields) in self.lines(now) {
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-            journal.note(&account, Kind::Call, format!("private/logs/calls-{month}.log"), self.began, &fields);
+            journal.note(&account, Kind::Call, file_of_month("calls", self.began), self.began, &fields);
         }
     }
 }

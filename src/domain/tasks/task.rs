@@ -11,7 +11,7 @@ use super::{Ear, Entry};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{CallLeg, SessionEnded};
 use crate::domain::house::House;
-use crate::domain::journal::Kind;
+use crate::domain::journal::{Kind, file_of_month};
 use crate::domain::pace::Pace;
 use crate::domain::rooms::OpenRoom;
 use crate::domain::signals::{Inbox, Item, SignalsWaiting};
@@ -265,7 +265,7 @@ impl Task {
     fn note(&self, text: &str) {
         tracing::info!(owner = %self.owner.address, application = self.name, "{text}");
         let now = Timestamp::now();
-        let file = format!("private/logs/apps-{}.log", now.iso8601().get(..7).unwrap_or_default());
+        let file = file_of_month("apps", now);
         self.house.journal.note(&self.owner.address, Kind::Application, file, now, &[&self.name, text]);
     }
 
