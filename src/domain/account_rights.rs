@@ -6,7 +6,7 @@
 use super::access::Caller;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::AccountId;
-use crate::model::names::{AccountRef, Address};
+use crate::model::names::{AccountAddress, AccountRef, Address};
 use crate::model::rights::{AccountRights, Acl, AclStep, OnAccount};
 use crate::store::accounts::{self, AccountRecord};
 use crate::store::{Read, WriteTx};
@@ -18,6 +18,11 @@ fn target(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> Outcome
         None => caller.account,
     };
     Ok((id, accounts::get(tx, id)?))
+}
+
+/// Who may do what with the account of an address; None where there is none.
+pub fn acl(tx: &dyn Read, address: &AccountAddress) -> Outcome<Option<Acl<OnAccount>>> {
+    accounts::find(tx, address)?.map(|id| Ok(accounts::get(tx, id)?.acl)).transpose()
 }
 
 /// What the caller may do with an account.
@@ -36,8 +41,8 @@ fn administered(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> O
 /// not let the caller write in its name (right `m`).
 pub fn check_writers(tx: &dyn Read, caller: &Caller, writers: &[Address]) -> Outcome<()> {
     for address in writers.iter().filter_map(Address::account).filter(|address| *address != caller.address) {
-        let Some(account) = accounts::find(tx, &address)? else { continue };
-        if !accounts::get(tx, account)?.acl.effective(&caller.address, &address).has(AccountRights::MAIL) {
+        let may = |acl: Acl<OnAccount>| acl.effective(&caller.address, &address).has(AccountRights::MAIL);
+        if !acl(tx, &address)?.is_none_or(may) {
             return Err(Fault::denied());
         }
     }

@@ -6,7 +6,7 @@
 //! Spec: XIMSS, "Roster and Presence" (presenceSet, presence); RFC 6121 4.
 
 use super::access::Caller;
-use super::account_rights::Changed;
+use super::account_rights::{self, Changed};
 use super::avatar::{self, Avatar};
 use super::house::House;
 use super::rooms::room::Occupant;
@@ -272,7 +272,7 @@ pub async fn first(house: &House, owner: &Caller) -> Outcome<Vec<PresenceNews>> 
         .read(move |tx| {
             let mut watched = roster::watched(tx, &of)?;
             for address in granting {
-                let acl = accounts::find(tx, &address)?.map(|id| Ok(accounts::get(tx, id)?.acl)).transpose()?.unwrap_or_default();
+                let acl = account_rights::acl(tx, &address)?.unwrap_or_default();
                 if acl.effective(&of.address, &address).has(AccountRights::PRESENCE) && !watched.contains(&address) {
                     watched.push(address);
                 }

@@ -16,6 +16,7 @@ use super::log::CallLog;
 use super::shown::Shown;
 use super::stages::{Point, Question, Verdict};
 use crate::domain::access::Caller;
+use crate::domain::account_rights;
 use crate::domain::house::House;
 use crate::domain::sessions;
 use crate::domain::signals::{Binding, Inbox};
@@ -296,8 +297,8 @@ impl Call {
         let (store, call, (mut devices, others)) = (self.house.store.clone(), ctx.address(), rung);
         let asked = account.clone();
         let work = async move {
-            let acl = store.read(move |tx| accounts::find(tx, &asked)?.map(|id| Ok(accounts::get(tx, id)?.acl)).transpose()).await;
-            let acl = acl.unwrap_or_default().unwrap_or_default();
+            // After a fault, which the store has logged, nobody has rights.
+            let acl = store.read(move |tx| account_rights::acl(tx, &asked)).await.unwrap_or_default().unwrap_or_default();
             let may = |binding: &Arc<Binding>| acl.effective(&binding.caller.address, &account).has(AccountRights::CALLS);
             devices.extend(others.into_iter().filter(may));
             tell(&call, Ringing(target, account, devices));

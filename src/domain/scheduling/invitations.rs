@@ -74,12 +74,8 @@ pub fn in_message(raw: &[u8], limits: &Limits) -> Option<Invitation> {
 /// What goes with an invitation into the calendar: the files that are attached, but not the item itself once more, and
 /// nothing where all of it is too much.
 fn attachments(raw: &[u8], root: &Node, calendar: &Node) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    for part in shelf::attached(root, calendar) {
-        if !part.about.is("text", "calendar") && !part.about.is("application", "ics") {
-            all.push(part);
-        }
-    }
+    let is_item = |part: &Node| part.about.is("text", "calendar") || part.about.is("application", "ics");
+    let all: Vec<_> = shelf::attached(root, calendar).into_iter().filter(|part| !is_item(part)).collect();
     let bytes: usize = all.iter().map(|part| part.body.len()).sum();
     if bytes > MOST_BYTES { Vec::new() } else { all.into_iter().filter_map(|part| shelf::with_fields(raw, part)).collect() }
 }
