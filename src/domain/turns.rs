@@ -1,7 +1,8 @@
 //! `Turns`: who is next on the thread for keys. Deriving a key is slow on purpose, so whoever may ask for it from outside
 //! has to queue, and in this order: networks without failures go before those with, the first of a network goes before
 //! the second of another, and networks that somebody has logged in from go before strangers. A flood of guesses holds up
-//! those who guess; who logs in from home waits for one key or two.
+//! those who guess; who logs in from home waits for one key or two. Those of one network go as they came: each begins a
+//! round after the one before it, and rounds are counted on as turns are given (start-time fair queueing).
 //!
 //! One turn at a time; it goes to the next when it is dropped, wherever that happens. Memory is bounded: past the bound,
 //! whoever would be the last to have a turn is sent away. Commands on this machine do not queue here.
@@ -21,11 +22,20 @@ const MOST_FAMILIAR: usize = 1024;
 /// A place in the queue: the least is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    /// Failures of the network, others of it that queue, and one for a stranger.
-    rank: u32,
+    /// The round, and what is put on top: failures of the network, and one for a stranger.
+    rank: u64,
     /// Those of a rank have their turns as they come.
     order: u64,
+    round: u64,
     network: Network,
+}
+
+/// Those of a network who wait or have the turn.
+#[derive(Default)]
+struct Crowd {
+    count: u32,
+    /// The round of the last of them.
+    round: u64,
 }
 
 #[derive(Default)]
@@ -33,8 +43,9 @@ struct Queue {
     /// Who has the turn.
     holder: Option<Place>,
     waiting: BTreeMap<Place, oneshot::Sender<()>>,
-    /// How many of a network wait or have the turn.
-    of_network: HashMap<Network, u32>,
+    of_network: HashMap<Network, Crowd>,
+    /// The latest round of which a turn was given.
+    round: u64,
     /// Networks that somebody has logged in from, with when that was last, counted in places.
     familiar: HashMap<Network, u64>,
     order: u64,
@@ -43,13 +54,13 @@ struct Queue {
 impl Queue {
     /// Gives a place, and what tells when its turn has come where it has not.
     fn join(&mut self, network: Network, failures: u32) -> Outcome<(Place, Option<oneshot::Receiver<()>>)> {
-        let others = self.of_network.get(&network).copied().unwrap_or_default();
-        let stranger = u32::from(!self.familiar.contains_key(&network));
+        let round = self.of_network.get(&network).map_or(self.round, |crowd| self.round.max(crowd.round + 1));
+        let stranger = u64::from(!self.familiar.contains_key(&network));
         self.order += 1;
-        let place = Place { rank: failures.saturating_add(others).saturating_add(stranger), order: self.order, network };
+        let place = Place { rank: round + u64::from(failures) + stranger, order: self.order, round, network };
         if self.holder.is_none() {
-            self.holder = Some(place);
-            self.enter(network);
+            self.hold(place);
+            self.enter(place);
             return Ok((place, None));
         }
         if self.waiting.len() >= MOST {
@@ -63,31 +74,39 @@ impl Queue {
         }
         let (tell, told) = oneshot::channel();
         self.waiting.insert(place, tell);
-        self.enter(network);
+        self.enter(place);
         Ok((place, Some(told)))
+    }
+
+    fn hold(&mut self, place: Place) {
+        self.holder = Some(place);
+        self.round = self.round.max(place.round);
     }
 
     /// Gives a place up: the turn, if it has that, goes to the next.
     fn leave(&mut self, place: Place) {
         if self.holder == Some(place) {
             self.exit(place.network);
-            self.holder = self.waiting.pop_first().map(|(next, tell)| {
+            self.holder = None;
+            if let Some((next, tell)) = self.waiting.pop_first() {
                 // One who has gone meanwhile is about to give this place up as well.
                 let _ = tell.send(());
-                next
-            });
+                self.hold(next);
+            }
         } else if self.waiting.remove(&place).is_some() {
             self.exit(place.network);
         }
     }
 
-    fn enter(&mut self, network: Network) {
-        *self.of_network.entry(network).or_default() += 1;
+    fn enter(&mut self, place: Place) {
+        let crowd = self.of_network.entry(place.network).or_default();
+        crowd.count += 1;
+        crowd.round = place.round;
     }
 
     fn exit(&mut self, network: Network) {
         match self.of_network.get_mut(&network) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(crowd) if crowd.count > 1 => crowd.count -= 1,
             // Networks of which nobody queues are not remembered.
             _ => drop(self.of_network.remove(&network)),
         }
