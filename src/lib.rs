@@ -18,8 +18,9 @@
 //! and the bindings of XIMSS to HTTP and WebSocket knows the web framework, nothing but `store` knows the database.
 //!
 //! # What must hold
-//! - What a client is told is done is on disk. Jobs share a commit when they come together, and none waits for company
-//!   (`store::writer`); only after the commit does anyone hear of the change (`store::feed`).
+//! - What a client is told is done is on disk: one write and one sync (`store::write_ahead`). Jobs share a commit when they
+//!   come together, and none waits for company (`store::writer`); only after the commit does anyone hear of the change
+//!   (`store::feed`).
 //! - No thread that runs actors ever blocks: store questions run on reading threads, changes on the writer's, key
 //!   derivation and scripts on their own.
 //! - Ask down, tell up: an actor awaits only what lies below it; upwards goes at most one wake-up at a time
@@ -40,7 +41,7 @@
 //!   the `stages` at which rules have a say; how anything reaches a session unasked: `domain::signals`.
 //! - How an application runs, started or called: `domain::tasks::task`, `domain::tasks::programs`, `domain::scripts`.
 //! - How the server starts and ends: `main.rs`, [`app::commands`], [`app::serve`], [`app::run`].
-//! - What is on disk: `store::tables`, one page, with the order of keys.
+//! - What is on disk: `store::tables`, one page, with the order of keys, and `store::write_ahead` before it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod app;

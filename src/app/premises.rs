@@ -90,7 +90,7 @@ impl Premises {
 /// What root made in the data directory of somebody else is handed to that owner: else the server could not use it.
 fn give_to_owner(data: &Path) {
     let Ok(owner) = fs::metadata(data) else { return };
-    for name in [LOCK, "posthouse.redb"] {
+    for name in [LOCK].into_iter().chain(crate::store::FILES) {
         let path = data.join(name);
         if fs::metadata(&path).is_ok_and(|file| file.uid() != owner.uid()) {
             // Only root may do this, and only root has made such files.
@@ -157,7 +157,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(runtime.block_on(visit()), [config.domain.clone()]);
         }
-        for name in [LOCK, "posthouse.redb"] {
+        for name in [LOCK].into_iter().chain(crate::store::FILES) {
             let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }

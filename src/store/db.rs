@@ -67,6 +67,9 @@ pub struct Store {
     places: Arc<Semaphore>,
 }
 
+/// The files of a store in its directory, which belong together: what was committed last may be in the second alone.
+pub const FILES: [&str; 2] = ["posthouse.redb", "posthouse.wal"];
+
 /// Writes that may wait at once; further callers wait for a place.
 const WAITING_WRITES: usize = 1024;
 /// Questions that may wait at once.
@@ -75,10 +78,12 @@ const WAITING_READS: usize = 1024;
 impl Store {
     /// Opens the store in `directory`, making it if it is not there. Blocks; `repairing` hears how far a repair after a kill is.
     pub fn open(directory: &Path, options: &Options, repairing: impl Fn(f64) + Send + Sync + 'static) -> Result<Self, StoreError> {
-        let path = directory.join("posthouse.redb");
-        // Before the engine makes it, so that nobody else can ever read it. A file that cannot be opened is its to report.
-        let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let opened = RedbEngine::open(&path, options.cache, repairing);
+        let [path, log] = FILES.map(|name| directory.join(name));
+        // Before the engine makes them, so that nobody else can ever read them. A file that cannot be opened is its to report.
+        for path in [&path, &log] {
+            let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        }
+        let opened = RedbEngine::open(&path, &log, options.cache, repairing);
         let engine = opened.map_err(|e| match e {
             redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
             other => StoreError::Failed(path.clone(), other.to_string()),

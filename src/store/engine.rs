@@ -36,16 +36,7 @@ pub trait Transaction: Read {
     /// Removes a key; true if it was there.
     fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool>;
     /// Makes everything durable: on return it survives loss of power.
-    fn commit(self: Box<Self>, care: Care) -> Outcome<()>;
-}
-
-/// How much a commit does for the next start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Care {
-    /// As little as durability needs.
-    Quick,
-    /// Also what lets the store open at once after a kill.
-    ForQuickStart,
+    fn commit(self: Box<Self>) -> Outcome<()>;
 }
 
 /// An engine: gives snapshots to many and a transaction to one at a time.
@@ -54,6 +45,6 @@ pub trait Engine: Send + Sync {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>>;
     /// A transaction; waits for another to end.
     fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>>;
-    /// Closes the file, in order, for a quick start; no transaction may be under way. What is asked later is refused.
+    /// Closes its files, in order; no transaction may be under way. What is asked later is refused.
     fn close(&self);
 }

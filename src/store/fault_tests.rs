@@ -35,21 +35,31 @@ enum Failure {
 }
 
 #[derive(Debug, Default)]
-struct Platters {
+struct File {
     data: Vec<u8>,
     durable: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Debug, Default)]
+struct Platters {
+    /// The database and the write-ahead log.
+    files: [File; 2],
     failure: Option<Failure>,
     generation: u32,
 }
 
-/// The disk; cloning gives another handle.
+/// The disk, with the two files of a store; cloning gives another handle.
 #[derive(Debug, Clone, Default)]
 struct Disk(Arc<Mutex<Platters>>);
 
-/// The disk as one opening of the file sees it: after a power cut it does nothing.
+/// A file of the disk as one opening of it sees it: after a power cut it does nothing.
 #[derive(Debug)]
-struct Handle(Disk, u32);
+struct Handle {
+    disk: Disk,
+    file: usize,
+    generation: u32,
+}
 
 fn refused() -> io::Error {
     io::Error::other("the disk fails, as this test asks")
@@ -63,8 +73,29 @@ impl Disk {
     /// Power is lost: of what was not synced, any part may be there, sector by sector.
     fn cut_power(&self, chance: &mut dyn FnMut() -> bool) {
         let mut platters = self.0.lock().unwrap();
-        let (mut data, unsynced) = (platters.durable.clone(), std::mem::take(&mut platters.unsynced));
-        let length = platters.data.len();
+        platters.files.iter_mut().for_each(|file| file.cut_power(chance));
+        platters.generation += 1;
+        platters.failure = None;
+    }
+
+    fn handle(&self, file: usize) -> Handle {
+        let generation = self.0.lock().unwrap().generation;
+        Handle { disk: self.clone(), file, generation }
+    }
+
+    /// The log is small, so that it is full every now and then.
+    fn store(&self) -> Store {
+        let disk = self.clone();
+        let source = move || Ok((redb::Database::builder().create_with_backend(disk.handle(0))?, Box::new(disk.handle(1)) as _));
+        let engine = RedbEngine::from(Box::new(source), 128 << 10);
+        Store::over(engine.unwrap(), Path::new("a failing disk"), &Options::default()).unwrap()
+    }
+}
+
+impl File {
+    fn cut_power(&mut self, chance: &mut dyn FnMut() -> bool) {
+        let (mut data, unsynced) = (self.durable.clone(), std::mem::take(&mut self.unsynced));
+        let length = self.data.len();
         data.resize(length, 0);
         for (at, bytes) in unsynced {
             for (number, sector) in bytes.chunks(512).enumerate() {
@@ -74,37 +105,27 @@ impl Disk {
                 }
             }
         }
-        platters.generation += 1;
-        platters.failure = None;
-        (platters.durable, platters.data) = (data.clone(), data);
-    }
-
-    fn store(&self) -> Store {
-        let disk = self.clone();
-        let engine = RedbEngine::from(Box::new(move || {
-            let generation = disk.0.lock().unwrap().generation;
-            redb::Database::builder().create_with_backend(Handle(disk.clone(), generation))
-        }));
-        Store::over(engine.unwrap(), Path::new("a failing disk"), &Options::default()).unwrap()
+        (self.durable, self.data) = (data.clone(), data);
     }
 }
 
 impl Handle {
-    fn with<T>(&self, f: impl FnOnce(&mut Platters) -> io::Result<T>) -> io::Result<T> {
-        let mut platters = self.0.0.lock().unwrap();
-        if platters.generation != self.1 { Err(refused()) } else { f(&mut platters) }
+    fn with<T>(&self, f: impl FnOnce(&mut File, &mut Option<Failure>) -> io::Result<T>) -> io::Result<T> {
+        let mut platters = self.disk.0.lock().unwrap();
+        let Platters { files, failure, generation } = &mut *platters;
+        if *generation != self.generation { Err(refused()) } else { f(&mut files[self.file], failure) }
     }
 }
 
 impl redb::StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
-        self.with(|platters| Ok(platters.data.len() as u64))
+        self.with(|file, _| Ok(file.data.len() as u64))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.with(|platters| {
-            let bytes = platters.data.get(offset as usize..offset as usize + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-            if platters.failure == Some(Failure::Reads) {
+        self.with(|file, failure| {
+            let bytes = file.data.get(offset as usize..offset as usize + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+            if *failure == Some(Failure::Reads) {
                 return Err(refused());
             }
             out.copy_from_slice(bytes);
@@ -113,46 +134,46 @@ impl redb::StorageBackend for Handle {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.with(|platters| {
-            if platters.failure == Some(Failure::Full) && length > platters.data.len() as u64 {
+        self.with(|file, failure| {
+            if *failure == Some(Failure::Full) && length > file.data.len() as u64 {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            platters.data.resize(length as usize, 0);
+            file.data.resize(length as usize, 0);
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with(|platters| {
-            if let Some(Failure::Syncs(left)) = platters.failure {
-                platters.failure = Some(Failure::Syncs(left.saturating_sub(1)));
+        self.with(|file, failure| {
+            if let Some(Failure::Syncs(left)) = *failure {
+                *failure = Some(Failure::Syncs(left.saturating_sub(1)));
                 if left == 0 {
                     return Err(refused());
                 }
             }
-            let unsynced = std::mem::take(&mut platters.unsynced);
-            let length = platters.data.len();
-            platters.durable.resize(length, 0);
+            let unsynced = std::mem::take(&mut file.unsynced);
+            let length = file.data.len();
+            file.durable.resize(length, 0);
             for (at, bytes) in unsynced.iter().filter(|(at, bytes)| at + bytes.len() <= length) {
-                platters.durable[*at..at + bytes.len()].copy_from_slice(bytes);
+                file.durable[*at..at + bytes.len()].copy_from_slice(bytes);
             }
             Ok(())
         })
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.with(|platters| {
+        self.with(|file, failure| {
             let mut bytes = bytes;
             let mut answer = Ok(());
-            if let Some(Failure::Writes(left)) = platters.failure {
-                platters.failure = Some(Failure::Writes(left.saturating_sub(1)));
+            if let Some(Failure::Writes(left)) = *failure {
+                *failure = Some(Failure::Writes(left.saturating_sub(1)));
                 if left == 0 {
                     (bytes, answer) = (&bytes[..bytes.len() / 2], Err(refused()));
                 }
             }
             let at = offset as usize;
-            platters.data.get_mut(at..at + bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(bytes);
-            platters.unsynced.push((at, bytes.to_vec()));
+            file.data.get_mut(at..at + bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(bytes);
+            file.unsynced.push((at, bytes.to_vec()));
             answer
         })
     }
@@ -244,7 +265,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_failing_disk_loses_nothing_that_was_acknowledged(steps in proptest::collection::vec(step(), 1..14)) {
         actix::System::new().block_on(async {

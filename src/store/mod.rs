@@ -3,7 +3,7 @@
 //! Imports `model`. Typed questions are plain functions over a transaction; they neither await nor send.
 //! One writer thread commits in groups (`writer`), two readers answer questions (`workers`), and after a commit,
 //! never before, `feed` tells who asked to hear. What the engine must offer is `engine`: ordered keys, ranges,
-//! atomic transactions.
+//! atomic transactions. Ours is redb behind a write-ahead log (`redb_engine`, `write_ahead`).
 
 pub mod accounts;
 pub mod blobs;
@@ -33,8 +33,9 @@ pub mod roster;
 pub mod search;
 pub mod tables;
 pub mod workers;
+mod write_ahead;
 mod writer;
 
-pub use db::{Options, Store, StoreError};
+pub use db::{FILES, Options, Store, StoreError};
 pub use engine::Read;
 pub use writer::WriteTx;

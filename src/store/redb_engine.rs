@@ -1,24 +1,33 @@
-//! redb as the engine. Its errors are logged here and go up as the fault "internal error".
+//! redb as the engine, behind a write-ahead log. Its errors are logged here and go up as the fault "internal error".
+//!
+//! A commit goes to the log and is then taken in by redb in memory (`write_ahead`). Where the log has no room, or the
+//! commit is a large one, redb writes everything to its file: a checkpoint, which also stores what lets the file open at
+//! once after a kill, and the number of the lap that the log begins with it.
 //!
 //! Once the disk has failed, redb refuses everything until the file is opened anew. So the next question after a
 //! failure opens it anew: with the disk still failing it is refused too, and when the disk is well again the store is.
 //! It waits for what still reads the old one, which holds the lock on the file as long.
 
-use super::engine::{Care, Direction, Engine, KeyRange, Read, Transaction, Visit};
-use super::tables::{self, Table};
+use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit};
+use super::tables::{self, META, Table};
+use super::write_ahead::{self, Record, WriteAhead};
 use crate::model::fault::{Fault, Outcome};
 use redb::{
-    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
-    WriteTransaction,
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
+    TableDefinition, TableError, TableHandle, WriteTransaction,
 };
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Source = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+type Source = Box<dyn Fn() -> Result<(Database, Box<dyn StorageBackend>), DatabaseError> + Send + Sync>;
+
+/// Where the number of the log's lap stands in `META`.
+const LAP: &[u8] = b"lap";
 
 fn definition(table: Table) -> Definition {
     TableDefinition::new(table.0)
@@ -39,9 +48,9 @@ impl Health {
     }
 }
 
-/// The file.
+/// The files.
 enum State {
-    Open(Database),
+    Open(Database, Arc<Mutex<WriteAhead>>),
     /// It could not be opened again after a failure.
     Lost,
     Closed,
@@ -53,43 +62,108 @@ pub(super) struct RedbEngine {
     /// Held by whatever goes on in the open file, as long as it does: opening it anew waits for them, closing does not.
     users: RwLock<()>,
     source: Source,
+    /// Bytes of the log.
+    log: u64,
     health: Health,
 }
 
+/// What the log holds that the database does not is done again, in memory as it was.
+fn open_files(source: &Source, size: u64) -> Result<State, DatabaseError> {
+    let (database, file) = source()?;
+    let mut log = WriteAhead::new(file, size).map_err(StorageError::Io)?;
+    if let Some(lap) = stored_lap(&database).map_err(corrupted)? {
+        let mut tx = database.begin_write().map_err(corrupted)?;
+        log.replay(lap, &mut |step| {
+            let definition: TableDefinition<&[u8], &[u8]> = TableDefinition::new(step.table);
+            let failed = |e: redb::Error| Fault::logged("the write-ahead log cannot be taken in", e);
+            let mut table = tx.open_table(definition).map_err(|e| failed(e.into()))?;
+            let done = match step.value {
+                Some(value) => table.insert(step.key, value),
+                None => table.remove(step.key),
+            };
+            done.map(drop).map_err(|e| failed(e.into()))
+        })
+        .map_err(corrupted)?;
+        if log.has_records() {
+            tx.set_durability(Durability::None).map_err(corrupted)?;
+            tx.commit().map_err(corrupted)?;
+        }
+    }
+    Ok(State::Open(database, Arc::new(Mutex::new(log))))
+}
+
+fn stored_lap(database: &Database) -> Result<Option<u64>, redb::Error> {
+    let table = match database.begin_read()?.open_table(definition(META)) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        table => table?,
+    };
+    Ok(table.get(LAP)?.and_then(|lap| lap.value().try_into().ok()).map(u64::from_be_bytes))
+}
+
+/// For people who start the server: the cause is in words.
+fn corrupted(cause: impl std::fmt::Display) -> DatabaseError {
+    StorageError::Io(std::io::Error::other(cause.to_string())).into()
+}
+
+/// Makes everything durable in the database itself, and begins a lap of the log.
+fn checkpoint(mut tx: WriteTransaction, log: &mut WriteAhead) -> Result<(), redb::Error> {
+    let lap = write_ahead::lap().map_err(|_| std::io::Error::other("no random numbers"))?;
+    tx.open_table(definition(META))?.insert(LAP, lap.to_be_bytes().as_slice())?;
+    tx.set_quick_repair(true);
+    tx.commit()?;
+    log.begin(Some(lap));
+    Ok(())
+}
+
 impl RedbEngine {
-    /// Opens or makes the file. `cache` is the size of the page cache in bytes; `repairing` is told the share done (0 to 1).
-    pub(super) fn open(path: &Path, cache: usize, repairing: impl Fn(f64) + Send + Sync + 'static) -> Result<Self, DatabaseError> {
-        let (path, repairing) = (path.to_owned(), std::sync::Arc::new(repairing));
-        Self::from(Box::new(move || {
+    /// Opens or makes the files. `cache` is the size of the page cache in bytes; `repairing` is told the share done (0 to 1).
+    pub(super) fn open(
+        path: &Path,
+        log: &Path,
+        cache: usize,
+        repairing: impl Fn(f64) + Send + Sync + 'static,
+    ) -> Result<Self, DatabaseError> {
+        let (path, log, repairing) = (path.to_owned(), log.to_owned(), Arc::new(repairing));
+        let source = move || {
             let mut builder = Database::builder();
             builder.set_cache_size(cache);
             let repairing = repairing.clone();
             builder.set_repair_callback(move |session| repairing(session.progress()));
-            builder.create(&path)
-        }))
+            let database = builder.create(&path)?;
+            let log = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&log);
+            let log: Box<dyn StorageBackend> = Box::new(redb::backends::FileBackend::new(log.map_err(StorageError::Io)?)?);
+            Ok((database, log))
+        };
+        Self::from(Box::new(source), write_ahead::SIZE)
     }
 
-    /// An engine over files that `source` opens, the first time and after each failure.
-    pub(super) fn from(source: Source) -> Result<Self, DatabaseError> {
-        Ok(Self { state: RwLock::new(State::Open(source()?)), users: RwLock::default(), source, health: Health::default() })
+    /// An engine over files that `source` opens, the first time and after each failure: the database, and a log of so many bytes.
+    pub(super) fn from(source: Source, log: u64) -> Result<Self, DatabaseError> {
+        let state = RwLock::new(open_files(&source, log)?);
+        Ok(Self { state, users: RwLock::default(), source, log, health: Health::default() })
     }
 
     /// An engine over memory.
     #[cfg(test)]
     pub(super) fn in_memory() -> Result<Self, DatabaseError> {
-        Self::from(Box::new(|| Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())))
+        use redb::backends::InMemoryBackend;
+        let source = || Ok((Database::builder().create_with_backend(InMemoryBackend::new())?, Box::new(InMemoryBackend::new()) as _));
+        Self::from(Box::new(source), 64 << 10)
     }
 
     /// Begins something over the open database, which is not opened anew as long as the guard is held. The caller's thread
     /// must hold none.
-    fn begin<T, E: Into<redb::Error>>(&self, f: impl FnOnce(&Database) -> Result<T, E>) -> Outcome<(T, RwLockReadGuard<'_, ()>)> {
+    fn begin<T, E: Into<redb::Error>>(
+        &self,
+        f: impl FnOnce(&Database, &Arc<Mutex<WriteAhead>>) -> Result<T, E>,
+    ) -> Outcome<(T, RwLockReadGuard<'_, ()>)> {
         if self.health.0.load(Ordering::Acquire) {
             self.open_anew()?;
         }
         let user = self.users.read().unwrap_or_else(PoisonError::into_inner);
         // A panic while the lock was held cannot leave it half changed: each change is one assignment.
         let begun = match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
-            State::Open(database) => f(database).map_err(|e| self.health.failed(e)),
+            State::Open(database, log) => f(database, log).map_err(|e| self.health.failed(e)),
             State::Lost => Err(Fault::internal()),
             State::Closed => Err(Fault::closed()),
         };
@@ -104,8 +178,8 @@ impl RedbEngine {
         }
         // The old handle goes first: it holds the lock on the file.
         *state = State::Lost;
-        let database = (self.source)().map_err(|cause| Fault::logged("the store failed and cannot be opened again yet", cause))?;
-        *state = State::Open(database);
+        *state =
+            open_files(&self.source, self.log).map_err(|cause| Fault::logged("the store failed and cannot be opened again yet", cause))?;
         self.health.0.store(false, Ordering::Release);
         tracing::warn!("the store failed and has been opened again");
         Ok(())
@@ -115,13 +189,13 @@ impl RedbEngine {
     pub(super) fn make_tables(&self) -> Outcome<()> {
         let failed = |e: redb::Error| self.health.failed(e);
         let there: HashSet<_> = {
-            let (tables, _open) = self.begin(Database::begin_read)?;
+            let (tables, _open) = self.begin(|database, _| database.begin_read())?;
             tables.list_tables().map_err(|e| failed(e.into()))?.map(|t| t.name().to_owned()).collect()
         };
         if tables::ALL.iter().all(|table| there.contains(table.0)) {
             return Ok(());
         }
-        let (tx, _open) = self.begin(Database::begin_write)?;
+        let (tx, _open) = self.begin(|database, _| database.begin_write())?;
         for table in tables::ALL {
             tx.open_table(definition(*table)).map_err(|e| failed(e.into()))?;
         }
@@ -131,19 +205,21 @@ impl RedbEngine {
 
 impl Engine for RedbEngine {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
-        let (tx, open) = self.begin(Database::begin_read)?;
+        let (tx, open) = self.begin(|database, _| database.begin_read())?;
         Ok(Box::new(RedbSnapshot { tx, health: &self.health, _open: open }))
     }
     fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>> {
-        let (tx, open) = self.begin(Database::begin_write)?;
-        Ok(Box::new(RedbTransaction { tx, health: &self.health, _open: open }))
+        let ((tx, log), open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
+        Ok(Box::new(RedbTransaction { tx, record: RefCell::new(Record::new()), log, health: &self.health, _open: open }))
     }
     fn close(&self) {
         let state = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), State::Closed);
-        if let State::Open(database) = state
-            && let Err(cause) = database.close()
-        {
-            tracing::error!(%cause, "the store was not closed in order: the next start will repair it");
+        let State::Open(database, log) = state else { return };
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled =
+            if log.has_records() { database.begin_write().map_err(Into::into).and_then(|tx| checkpoint(tx, &mut log)) } else { Ok(()) };
+        if let Err(cause) = settled.and_then(|()| Ok(database.close()?)) {
+            tracing::error!(%cause, "the store was not closed in order: the next start will see to it");
         }
     }
 }
@@ -177,6 +253,9 @@ impl Read for RedbSnapshot<'_> {
 
 struct RedbTransaction<'a> {
     tx: WriteTransaction,
+    /// What it has done, for the log.
+    record: RefCell<Record>,
+    log: Arc<Mutex<WriteAhead>>,
     health: &'a Health,
     /// Goes after the transaction: fields go in order.
     _open: RwLockReadGuard<'a, ()>,
@@ -202,18 +281,29 @@ impl Read for RedbTransaction<'_> {
 impl Transaction for RedbTransaction<'_> {
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()> {
         self.table(table)?.insert(key, value).map_err(|e| self.health.failed(e))?;
+        self.record.borrow_mut().put(table, key, value);
         Ok(())
     }
     fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool> {
         let was_there = self.table(table)?.remove(key).map_err(|e| self.health.failed(e))?.is_some();
+        if was_there {
+            self.record.borrow_mut().delete(table, key);
+        }
         Ok(was_there)
     }
-    fn commit(self: Box<Self>, care: Care) -> Outcome<()> {
-        let Self { mut tx, health, _open } = *self;
-        if care == Care::ForQuickStart {
-            tx.set_quick_repair(true);
+    fn commit(self: Box<Self>) -> Outcome<()> {
+        let Self { mut tx, record, log, health, _open } = *self;
+        let (record, mut log) = (record.into_inner(), log.lock().unwrap_or_else(PoisonError::into_inner));
+        if !log.has_room(&record) {
+            return checkpoint(tx, &mut log).map_err(|e| health.failed(e));
         }
-        tx.commit().map_err(|e| health.failed(e))
+        tx.set_durability(Durability::None).map_err(|e| health.failed(e))?;
+        log.append(record).map_err(|e| health.failed(e))?;
+        // From here on it is on disk: a database that does not take it in is opened anew, and reads it from the log.
+        tx.commit().map_err(|e| {
+            health.0.store(true, Ordering::Release);
+            health.failed(e)
+        })
     }
 }
 
@@ -251,14 +341,15 @@ mod tests {
         let repaired = Arc::new(AtomicBool::new(false));
         let open = || {
             let repaired = repaired.clone();
-            let engine = RedbEngine::open(&path, 1 << 20, move |_| repaired.store(true, Ordering::Relaxed)).unwrap();
+            let log = folder.path().join("x.wal");
+            let engine = RedbEngine::open(&path, &log, 1 << 20, move |_| repaired.store(true, Ordering::Relaxed)).unwrap();
             engine.make_tables().unwrap();
             engine
         };
         let first = open();
         let tx = first.transaction().unwrap();
         tx.put(tables::META, b"k", b"v").unwrap();
-        tx.commit(Care::Quick).unwrap();
+        tx.commit().unwrap();
         let snapshot = first.snapshot().unwrap();
         first.close();
         assert!(first.snapshot().is_err() && first.transaction().is_err());

@@ -5,7 +5,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Table(pub &'static str);
 
-/// `name` -> the schema version (`schema`), the secret of this server (`secret`), counters, the preferences of the server (`preferences`).
+/// `name` -> the schema version (`schema`), the secret of this server (`secret`), counters, the preferences of the server
+/// (`preferences`), the lap of the write-ahead log that follows what is in the file (`lap`, 8 bytes).
 pub const META: Table = Table("meta");
 /// `domain name` -> domain record.
 pub const DOMAINS: Table = Table("domains");

@@ -5,7 +5,7 @@
 //! One that fails or panics after its first write drops the transaction, and the others run again without it: so a
 //! job is `FnMut` and must give the same effects when it is run again.
 
-use super::engine::{Care, Direction, Engine, KeyRange, Read, Transaction, Visit};
+use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit};
 use super::feed::Feed;
 use super::tables::Table;
 use crate::model::change::Change;
@@ -13,13 +13,10 @@ use crate::model::fault::{Fault, Outcome};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// The most jobs in one commit.
 const GROUP: usize = 256;
-/// After this long without writes, one more commit makes the next start quick.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// A transaction as jobs see it: it also notes what the world will be told after the commit.
 pub struct WriteTx<'a> {
@@ -65,8 +62,8 @@ impl<'a> WriteTx<'a> {
         self.changes.borrow_mut().push(change);
     }
 
-    pub(super) fn commit(self, care: Care) -> Outcome<Vec<Change>> {
-        self.inner.commit(care)?;
+    pub(super) fn commit(self) -> Outcome<Vec<Change>> {
+        self.inner.commit()?;
         Ok(self.changes.into_inner())
     }
 }
@@ -115,25 +112,12 @@ pub(super) enum Order {
 
 /// The thread's whole life.
 pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Order>) {
-    let mut unsettled = false;
-    loop {
-        let first = if unsettled { orders.recv_timeout(QUIET) } else { orders.recv().map_err(Into::into) };
+    let mut stop = None;
+    while stop.is_none()
+        && let Ok(first) = orders.recv()
+    {
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();
-        let mut stop = None;
-        let mut next = match first {
-            Ok(order) => Some(order),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                settle(engine);
-                unsettled = false;
-                continue;
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                if unsettled {
-                    settle(engine);
-                }
-                return;
-            }
-        };
+        let mut next = Some(first);
         while let Some(order) = next.take() {
             match order {
                 Order::Run(job) => jobs.push(job),
@@ -146,29 +130,22 @@ pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Ord
                 next = orders.try_recv().ok();
             }
         }
-        unsettled |= run_group(engine, feed, jobs);
-        if let Some(done) = stop {
-            engine.close();
-            let _ = done.send(());
-            return;
-        }
+        run_group(engine, feed, jobs);
+    }
+    engine.close();
+    if let Some(done) = stop {
+        let _ = done.send(());
     }
 }
 
-/// One more commit that leaves the file ready for a quick start.
-fn settle(engine: &dyn Engine) {
-    // A failure has been logged where it happened, and costs only the quick start.
-    let _ = engine.transaction().and_then(|tx| tx.commit(Care::ForQuickStart));
-}
-
-/// Runs a group until it holds together, commits, publishes, answers. True if something was written.
-fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> bool {
+/// Runs a group until it holds together, commits, publishes, answers.
+fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) {
     while !jobs.is_empty() {
         let tx = match engine.transaction() {
             Ok(tx) => WriteTx::new(tx),
             Err(fault) => {
                 jobs.into_iter().for_each(|job| job.answer(Err(fault.clone())));
-                return false;
+                return;
             }
         };
         let (done, refused, broken) = attempt(&tx, jobs);
@@ -177,8 +154,7 @@ fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> b
             jobs = done;
             continue;
         }
-        let wrote = tx.writes.get() > 0;
-        let committed = if wrote { tx.commit(Care::Quick) } else { Ok(Vec::new()) };
+        let committed = if tx.writes.get() > 0 { tx.commit() } else { Ok(Vec::new()) };
         match committed {
             Ok(changes) => {
                 feed.publish(changes);
@@ -190,9 +166,8 @@ fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) -> b
                 done.into_iter().for_each(|job| job.answer(Err(fault.clone())));
             }
         }
-        return wrote;
+        return;
     }
-    false
 }
 
 type Jobs = Vec<Box<dyn Job>>;
