@@ -4,6 +4,7 @@
 //! Spec: XIMSS, "Account Management" (accountRightsGet, accountACLList, accountACLUpdate).
 
 use super::access::Caller;
+use super::strangers::is_stranger;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::AccountId;
 use crate::model::names::{AccountAddress, AccountRef, Address};
@@ -11,10 +12,11 @@ use crate::model::rights::{AccountRights, Acl, AclStep, OnAccount};
 use crate::store::accounts::{self, AccountRecord};
 use crate::store::{Read, WriteTx};
 
-/// The account that is meant: the caller's own where none is named.
+/// The account that is meant: the caller's own where none is named. To strangers there is none.
 fn target(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> Outcome<(AccountId, AccountRecord)> {
-    let id = match named {
-        Some(named) => accounts::find(tx, &named.within(&caller.address.domain))?.ok_or_else(Fault::no_account)?,
+    let id = match named.map(|named| named.within(&caller.address.domain)) {
+        Some(address) if is_stranger(tx, caller, &address)? => return Err(Fault::no_account()),
+        Some(address) => accounts::find(tx, &address)?.ok_or_else(Fault::no_account)?,
         None => caller.account,
     };
     Ok((id, accounts::get(tx, id)?))
@@ -38,11 +40,15 @@ fn administered(tx: &dyn Read, caller: &Caller, named: Option<&AccountRef>) -> O
 }
 
 /// Refuses these addresses as those of who writes a mail, where one is that of another account of this server that does
-/// not let the caller write in its name (right `m`).
+/// not let the caller write in its name (right `m`). In domains of this server in which the caller does not live, all names
+/// are others': nobody learns in this way which of them are taken.
 pub fn check_writers(tx: &dyn Read, caller: &Caller, writers: &[Address]) -> Outcome<()> {
     for address in writers.iter().filter_map(Address::account).filter(|address| *address != caller.address) {
-        let may = |acl: Acl<OnAccount>| acl.effective(&caller.address, &address).has(AccountRights::MAIL);
-        if !acl(tx, &address)?.is_none_or(may) {
+        let may = match acl(tx, &address)? {
+            Some(acl) => acl.effective(&caller.address, &address).has(AccountRights::MAIL),
+            None => address.domain == caller.address.domain || accounts::domain(tx, &address.domain)?.is_none(),
+        };
+        if !may {
             return Err(Fault::denied());
         }
     }

@@ -1,7 +1,9 @@
 //! Where an instant message goes: to the sessions of its addressee that take signals, else to the store to wait for one.
 //!
 //! Messages between two sessions keep their order: what can be handed over is handed over at once, and what must wait
-//! is queued with the writer in the order in which it was sent. The sender hears only of failures.
+//! is queued with the writer in the order in which it was sent. The sender hears only of failures. A message of a stranger
+//! (`domain::strangers`) does not wait: he would learn that there is somebody for whom it does. He is told in time that it
+//! reached nobody, whether there is such an account or not.
 //! Spec: XIMSS, "Instant Messaging"; RFC 6121 8.5 (messages to an account and to one of its sessions).
 
 use super::access::Caller;
@@ -11,6 +13,7 @@ use super::preferences::Preferences;
 use super::rooms::room::Occupant;
 use super::roster;
 use super::signals::{Binding, Inbox, Refused};
+use super::strangers::{self, Standing, standing};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, HandedIm, ImContent, ImFailure, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
@@ -122,33 +125,29 @@ pub async fn send(house: &House, failures: &Inbox, sending: Sending) {
 }
 
 async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailure> {
-    let nobody = || SignalFailure::new(404, "account does not exist");
     if sending.message.weight() > MOST_BYTES {
         return Err(SignalFailure::new(413, "message is too large"));
     }
-    let to = sending.to.account().ok_or_else(nobody)?;
+    let to = sending.to.account().ok_or_else(strangers::nobody)?;
     if let Some(said) = say_in_room(house, &to, sending) {
         return said;
     }
     let sessions = house.signals.of(&to);
+    let mut welcome = true;
     if sessions.iter().any(|binding| binding.wants.only_contacts) {
         let (to, from) = (to.clone(), sending.message.from.clone());
-        let welcome = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
-        if !welcome.map_err(|fault| SignalFailure::new(500, fault.text))? {
-            return Err(SignalFailure::new(403, "the user takes messages of contacts only"));
-        }
+        let asked = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
+        welcome = asked.map_err(|fault| SignalFailure::new(500, fault.text))?;
     }
-    match hand_over(&sessions, sending.client.as_ref(), &sending.message) {
-        Handed::Over => {
-            note(house, &to, &sending.message);
-            return Ok(());
-        }
-        Handed::NoRoom => return Err(SignalFailure::new(486, "the user's client does not keep up")),
-        Handed::Nobody => {}
+    let handed = if welcome { hand_over(&sessions, sending.client.as_ref(), &sending.message) } else { Handed::Nobody };
+    if handed == Handed::Over {
+        note(house, &to, &sending.message);
+        return Ok(());
     }
+    // What fails, fails there, whatever the reason: as late for one as for the other.
     let message = InstantMessage { waited_since: Some(Timestamp::now()), ..sending.message.clone() };
     let addressee = to.clone();
-    let waited = house.store.write(move |tx| wait(tx, &addressee, &message)).await;
+    let waited = house.store.write(move |tx| wait(tx, &addressee, &message, handed)).await;
     let waited = waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)));
     if waited.is_ok() {
         note(house, &to, &sending.message);
@@ -192,15 +191,22 @@ fn is_welcome(tx: &dyn Read, to: &AccountAddress, from: &Address) -> Outcome<boo
     Ok(everybody || from.account().as_ref() == Some(to) || roster::knows(tx, &owner, from)?)
 }
 
-/// Keeps a message for an account none of whose sessions is there.
-fn wait(tx: &WriteTx, to: &AccountAddress, message: &InstantMessage) -> Outcome<Result<(), SignalFailure>> {
+/// Keeps a message that no session has taken, or says why not.
+fn wait(tx: &WriteTx, to: &AccountAddress, message: &InstantMessage, handed: Handed) -> Outcome<Result<(), SignalFailure>> {
     let refused = |code: u16, text: &str| Ok(Err(SignalFailure::new(code, text)));
     if accounts::domain(tx, &to.domain)?.is_none() {
         return refused(404, "remote server is not found");
     }
+    let stands = message.from.account().map(|from| standing(tx, &from, to)).transpose()?;
+    if stands != Some(Standing::Entitled) {
+        return Ok(Err(strangers::nobody()));
+    }
     let Some(account) = accounts::find(tx, to)? else { return refused(404, "account does not exist") };
     if !is_welcome(tx, to, &message.from)? {
         return refused(403, "the user takes messages of contacts only");
+    }
+    if handed == Handed::NoRoom {
+        return refused(486, "the user's client does not keep up");
     }
     let preferences = Preferences::read(tx, &Caller { account, address: to.clone() })?;
     let delayed = preferences.get("DelayedIM").is_some_and(|value| value.is_yes());

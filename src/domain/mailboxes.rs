@@ -8,6 +8,7 @@ pub mod acl;
 pub mod listing;
 
 use super::access::{self, Caller};
+use super::strangers::is_stranger;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{MailboxName, MailboxPath};
 #[cfg(test)]
@@ -34,11 +35,16 @@ fn around(tx: &dyn Read, owner: &Caller, name: &MailboxName) -> Outcome<Option<M
     Ok(None)
 }
 
-/// Checks that the caller may change what lies directly around a name.
+/// Checks that the caller may change what lies directly around a name. Where a stranger to the account may not even see
+/// that, there is nothing.
 fn may_change_around(tx: &dyn Read, caller: &Caller, owner: &Caller, name: &MailboxName) -> Outcome<Option<MailboxRecord>> {
     let around = around(tx, owner, name)?;
     let rights = around.as_ref().map_or(Rights::NONE, |record| access::rights(caller, owner, record));
-    if caller == owner || rights.has(Rights::CREATE) { Ok(around) } else { Err(Fault::denied()) }
+    if caller == owner || rights.has(Rights::CREATE) {
+        return Ok(around);
+    }
+    let hidden = rights == Rights::NONE && is_stranger(tx, caller, &owner.address)?;
+    Err(if hidden { Fault::no_mailbox() } else { Fault::denied() })
 }
 
 fn check_room(tx: &dyn Read, owner: &Caller) -> Outcome<()> {
@@ -86,10 +92,12 @@ fn changeable(tx: &dyn Read, caller: &Caller, owner: &Caller, name: &MailboxName
 
 /// Renames a mailbox, with `children` all that lies inside too. In one step, or not at all.
 pub fn rename(tx: &WriteTx, caller: &Caller, path: &MailboxPath, to: &MailboxPath, children: bool, now: Timestamp) -> Outcome<()> {
-    let (owner, new_owner) = (access::owner(tx, caller, path)?, access::owner(tx, caller, to)?);
-    if owner != new_owner {
+    let named = |path: &MailboxPath| path.owner.as_ref().map_or(caller.address.clone(), |owner| owner.within(&caller.address.domain));
+    // Before anything is looked up: whether there is such an account is not for all to know.
+    if named(path) != named(to) {
         return Err(Fault::bad("a mailbox cannot be moved to another account"));
     }
+    let owner = access::owner(tx, caller, path)?;
     let (from, to) = (&path.name, &to.name);
     if let Some(target) = mailboxes::alias(tx, owner.account, from)?.filter(|_| caller == &owner) {
         free(tx, &owner, to)?;

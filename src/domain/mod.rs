@@ -38,6 +38,7 @@ pub mod sessions;
 pub mod settings;
 pub mod signals;
 pub mod skins;
+pub mod strangers;
 pub mod sweeper;
 pub mod tasks;
 pub mod tell;

@@ -1,7 +1,8 @@
 //! Free and busy: when the owner of a main calendar has time, without a word of what for.
 //!
 //! Everybody who lives here may know as much as is published: from the day before today for as many days ahead as the
-//! owner's preference `PublishFreeBusy` says. The owner, whoever may read the main calendar, and whoever has the right
+//! owner's preference `PublishFreeBusy` says; strangers (`domain::strangers`), who live in another domain, ask in vain.
+//! The owner, whoever may read the main calendar, and whoever has the right
 //! `l` on the account may ask for any time. Times of the clock on the wall are those of the owner's zone.
 //! Spec: XIMSS, "Calendar Operations" (freeBusyRead); RFC 5545 3.6.4.
 
@@ -10,6 +11,7 @@ use super::hits::{Hits, Window};
 use crate::domain::access::{self, Caller};
 use crate::domain::house::House;
 use crate::domain::preferences::Preferences;
+use crate::domain::strangers::is_stranger;
 use crate::model::calendar::{Busy, ItemKind};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::MailboxId;
@@ -127,6 +129,9 @@ fn look_up(tx: &dyn Read, caller: &Caller, of: Option<&AccountRef>, now: Timesta
     let owner = &asked.owner;
     let may_read = record.as_ref().is_some_and(|record| access::rights(caller, owner, record).has(Rights::READ));
     let may_know = accounts::get(tx, owner.account)?.acl.effective(&caller.address, &owner.address).has(AccountRights::LOOK);
+    if !may_read && is_stranger(tx, caller, &owner.address)? {
+        return Err(Fault::no_account());
+    }
     let published = (caller != owner && !may_read && !may_know).then(|| horizon(asked.days, now));
     Ok(Asked { published, ..asked })
 }

@@ -4,6 +4,7 @@
 //! pace per session) and by its machine; a leg whose client does not listen ends as if the session had.
 //! Spec: XIMSS, "Signaling".
 
+mod finding;
 mod leg;
 
 pub use leg::{Ask, CallLeg, JoinWith, Place, SessionEnded, Where};
@@ -16,19 +17,16 @@ use super::log::CallLog;
 use super::shown::Shown;
 use super::stages::{Point, Question, Verdict};
 use crate::domain::access::Caller;
-use crate::domain::account_rights;
 use crate::domain::house::House;
 use crate::domain::sessions;
 use crate::domain::signals::{Binding, Inbox};
-use crate::domain::tasks::called;
+use crate::domain::strangers::{Standing, standing_of_all};
 use crate::domain::tell::tell;
-use crate::model::call::{Application, CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
+use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::AccountAddress;
-use crate::model::rights::AccountRights;
 use crate::model::signal::{Sdp, Signal, SignalFailure};
 use crate::model::time::Timestamp;
-use crate::store::accounts;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use leg::{BelongsTo, FromCall};
 use std::collections::HashMap;
@@ -46,25 +44,10 @@ type Devices = Vec<Arc<Binding>>;
 #[rtype(result = "()")]
 struct FromLeg(LegId, CallSignal);
 
-/// Why a target has no device.
+/// What a callee's rules have answered, and how those who asked stand to its account.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct LookedUp(CallTarget, SignalFailure);
-
-/// An application that was called is found, or is not.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Opened(CallTarget, Result<called::Found, SignalFailure>);
-
-/// The sessions that ring for an account, those of others among them.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Ringing(CallTarget, AccountAddress, Devices);
-
-/// What a callee's rules have answered.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Decided(Point, Verdict);
+struct Decided(Point, Verdict, Standing);
 
 /// An end of this call wants the other one joined with an end of another call.
 #[derive(Message)]
@@ -88,6 +71,7 @@ struct Adopt {
 struct Given {
     leg: Option<Addr<CallLeg>>,
     party: CallParty,
+    owner: Option<AccountAddress>,
     sdp: Option<Sdp>,
 }
 
@@ -108,6 +92,8 @@ pub struct Call {
     house: Arc<House>,
     hub: Hub,
     legs: HashMap<LegId, Addr<CallLeg>>,
+    /// Whose the legs are, those included that have gone; and whose the call is, where the server makes it.
+    owners: HashMap<LegId, AccountAddress>,
     last_leg: u32,
     /// Whose session made the call: it is not rung. Reports go there too.
     maker: Inbox,
@@ -145,7 +131,7 @@ impl Call {
         let shown = Shown::of(&house, &owner, shown);
         let call_id = CallId(sessions::new_id()?);
         let machine = Leg::caller(call_id.clone(), sdp.is_some(), Instant::now());
-        let invitation = Invitation { call_id, from, transferred_by: None, sdp };
+        let invitation = Invitation { call_id, from, transferred_by: None, sdp, askers: vec![LegId::CALLER] };
         let maker = inbox.clone();
         // The call needs the leg's address and the leg the call's: the call is made first, and starts when it has both.
         let mut made = None;
@@ -156,7 +142,7 @@ impl Call {
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
             let log = CallLog::begin(invitation.from.clone(), to, Timestamp::now());
-            Self::new(house, Hub::new(Maker::Leg, invitation, target, Instant::now()), log, legs, maker)
+            Self::new(house, owner.address, Hub::new(Maker::Leg, invitation, target, Instant::now()), log, legs, maker)
         });
         made.ok_or_else(Fault::internal)
     }
@@ -172,17 +158,19 @@ impl Call {
         reports: Inbox,
     ) -> Outcome<()> {
         let log = CallLog::begin(from.clone(), to, Timestamp::now());
-        let invitation = Invitation { call_id: CallId(sessions::new_id()?), from, transferred_by: None, sdp: None };
+        let call_id = CallId(sessions::new_id()?);
+        let invitation = Invitation { call_id, from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
         let hub = Hub::new(Maker::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
-        Self::new(house, hub, log, HashMap::new(), reports).start();
+        Self::new(house, account.clone(), hub, log, HashMap::new(), reports).start();
         Ok(())
     }
 
-    fn new(house: Arc<House>, hub: Hub, log: CallLog, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
+    fn new(house: Arc<House>, owner: AccountAddress, hub: Hub, log: CallLog, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
         Self {
             house,
             hub,
             legs,
+            owners: HashMap::from([(LegId::CALLER, owner)]),
             last_leg: LegId::CALLER.0,
             maker,
             other: None,
@@ -249,8 +237,8 @@ impl Call {
                 let Some(by) = self.adopter.take() else { return };
                 let given = outcome.and_then(|(leg, sdp)| {
                     let gone = || SignalFailure::new(481, "the other call has ended");
-                    let party = self.hub.party(leg);
-                    self.legs.remove(&leg).map(|leg| Given { leg: Some(leg), party, sdp }).ok_or_else(gone)
+                    let (party, owner) = (self.hub.party(leg), self.owners.get(&leg).cloned());
+                    self.legs.remove(&leg).map(|leg| Given { leg: Some(leg), party, owner, sdp }).ok_or_else(gone)
                 });
                 tell(&by, Adopted(given));
             }
@@ -262,78 +250,11 @@ impl Call {
         let Some(decision) = self.house.call_rules.decide(&question) else {
             return self.hub.decided(&question.point, Verdict::none(), Instant::now());
         };
-        let call = ctx.address();
+        let (call, store, askers) = (ctx.address(), self.house.store.clone(), self.askers());
         let work = async move {
             let verdict = tokio::time::timeout(DECIDING, decision).await.unwrap_or_else(|_| Verdict::none());
-            tell(&call, Decided(question.point, verdict));
-        };
-        ctx.spawn(work.into_actor(self));
-    }
-
-    /// Finds the devices of a target: at once where there are any, else the store is asked whether there is somebody.
-    fn look_up(&mut self, target: CallTarget, ctx: &mut Context<Self>) {
-        let bindings = &self.house.signals;
-        let (address, found) = match &target {
-            CallTarget::Account(address) => (address.clone(), bindings.of(address)),
-            CallTarget::Device(address, client) => (address.clone(), bindings.find(address, client).into_iter().collect()),
-            CallTarget::Application(application) => return self.open(application.clone(), ctx),
-            CallTarget::Foreign(_) => return self.hub.not_rung(&target, SignalFailure::new(404, "there is no way to this address")),
-        };
-        let found: Vec<_> = found.into_iter().filter(|binding| self.rings(binding)).collect();
-        if matches!(target, CallTarget::Account(_)) {
-            let others: Vec<_> = bindings.on_behalf_of(&address).into_iter().filter(|binding| self.rings(binding)).collect();
-            if !others.is_empty() {
-                return self.ring_others_too(target, address, (found, others), ctx);
-            }
-        }
-        if !found.is_empty() {
-            return self.rung(target, found, ctx);
-        }
-        self.find_out_why(target, address, ctx);
-    }
-
-    /// Sessions of others ring that take the calls of an account, as far as its rights let them.
-    fn ring_others_too(&mut self, target: CallTarget, account: AccountAddress, rung: (Devices, Devices), ctx: &mut Context<Self>) {
-        let (store, call, (mut devices, others)) = (self.house.store.clone(), ctx.address(), rung);
-        let asked = account.clone();
-        let work = async move {
-            // After a fault, which the store has logged, nobody has rights.
-            let acl = store.read(move |tx| account_rights::acl(tx, &asked)).await.unwrap_or_default().unwrap_or_default();
-            let may = |binding: &Arc<Binding>| acl.effective(&binding.caller.address, &account).has(AccountRights::CALLS);
-            devices.extend(others.into_iter().filter(may));
-            tell(&call, Ringing(target, account, devices));
-        };
-        ctx.spawn(work.into_actor(self));
-    }
-
-    /// Nothing rings: why.
-    fn find_out_why(&mut self, target: CallTarget, address: AccountAddress, ctx: &mut Context<Self>) {
-        let (store, call) = (self.house.store.clone(), ctx.address());
-        let work = async move {
-            let known =
-                store.read(move |tx| Ok((accounts::domain(tx, &address.domain)?.is_some(), accounts::find(tx, &address)?.is_some())));
-            let why = match known.await {
-                Ok((_, true)) => SignalFailure::new(480, "the user is not reachable"),
-                Ok((true, false)) => SignalFailure::new(404, "account does not exist"),
-                Ok((false, _)) => SignalFailure::new(404, "there is no way to this address"),
-                Err(fault) => SignalFailure::new(500, fault.text),
-            };
-            tell(&call, LookedUp(target, why));
-        };
-        ctx.spawn(work.into_actor(self));
-    }
-
-    /// The session that made the call is not rung by it, unless the server makes the call for it.
-    fn rings(&self, binding: &Binding) -> bool {
-        !self.legs.contains_key(&LegId::CALLER) || !binding.inbox.is(&self.maker)
-    }
-
-    /// Finds an application that is called.
-    fn open(&mut self, application: Application, ctx: &mut Context<Self>) {
-        let (house, call) = (self.house.clone(), ctx.address());
-        let work = async move {
-            let target = CallTarget::Application(application.clone());
-            tell(&call, Opened(target, called::find(&house, application).await));
+            let standing = standing_of_all(&store, askers, &question.point.callee).await;
+            tell(&call, Decided(question.point, verdict, standing));
         };
         ctx.spawn(work.into_actor(self));
     }
@@ -346,30 +267,19 @@ impl Call {
     fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
         let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
         self.log.rung(&binding.caller.address);
+        let owner = binding.caller.address.clone();
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
-        self.leg(binding.inbox.clone(), party, shown, call)
+        self.leg(binding.inbox.clone(), owner, party, shown, call)
     }
 
     /// A leg for whoever takes its signals there.
-    fn leg(&mut self, inbox: Inbox, party: CallParty, shown: Shown, call: Addr<Self>) -> Outcome<Device> {
+    fn leg(&mut self, inbox: Inbox, owner: AccountAddress, party: CallParty, shown: Shown, call: Addr<Self>) -> Outcome<Device> {
         let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
         let machine = Leg::callee(leg, tag.clone(), Instant::now());
         let actor = CallLeg::new(machine, inbox.next_call(), Place { call, leg }, inbox, shown).start();
         self.legs.insert(leg, actor);
+        self.owners.insert(leg, owner);
         Ok(Device { leg, tag, party })
-    }
-
-    /// An application that was found is started with its leg.
-    fn opened(&mut self, target: &CallTarget, found: Result<called::Found, SignalFailure>, call: Addr<Self>) {
-        let rung = found.and_then(|found| {
-            let party = CallParty { address: found.address(), name: None };
-            let inbox = found.start(self.house.clone())?;
-            self.leg(inbox, party, Shown::No, call).map_err(|fault| SignalFailure::new(500, fault.text))
-        });
-        match rung {
-            Ok(device) => self.hub.rung(target, vec![device], Instant::now()),
-            Err(failure) => self.hub.not_rung(target, failure),
-        }
     }
 }
 
@@ -393,37 +303,10 @@ impl Handler<FromLeg> for Call {
     }
 }
 
-impl Handler<LookedUp> for Call {
-    type Result = ();
-    fn handle(&mut self, LookedUp(target, failure): LookedUp, ctx: &mut Self::Context) {
-        self.hub.not_rung(&target, failure);
-        self.run(ctx);
-    }
-}
-
-impl Handler<Opened> for Call {
-    type Result = ();
-    fn handle(&mut self, Opened(target, found): Opened, ctx: &mut Self::Context) {
-        self.opened(&target, found, ctx.address());
-        self.run(ctx);
-    }
-}
-
-impl Handler<Ringing> for Call {
-    type Result = ();
-    fn handle(&mut self, Ringing(target, account, devices): Ringing, ctx: &mut Self::Context) {
-        if devices.is_empty() {
-            return self.find_out_why(target, account, ctx);
-        }
-        self.log.rung(&account);
-        self.rung(target, devices, ctx);
-        self.run(ctx);
-    }
-}
-
 impl Handler<Decided> for Call {
     type Result = ();
-    fn handle(&mut self, Decided(point, verdict): Decided, ctx: &mut Self::Context) {
+    fn handle(&mut self, Decided(point, verdict, standing): Decided, ctx: &mut Self::Context) {
+        self.note_standing(&point.callee, standing);
         self.hub.decided(&point, verdict, Instant::now());
         self.run(ctx);
     }
@@ -458,6 +341,7 @@ impl Handler<Adopted> for Call {
             if let Some(leg) = given.leg.take() {
                 tell(&leg, BelongsTo(Place { call: ctx.address(), leg: id }));
                 self.legs.insert(id, leg);
+                self.owners.extend(given.owner.take().map(|owner| (id, owner)));
             }
             (id, given.party.clone(), given.sdp.take())
         });

@@ -4,9 +4,12 @@
 //! ends all; when all have refused, the best refusal is given to the caller. A device may name others to be rung. Time
 //! ends what nobody answers. Before a callee is rung, and at the stages that its rules name then, the rules may turn the
 //! call elsewhere (`stages`).
+//! Why a target is not reached is told as it is to those who may know of it; strangers to it hear the same in all cases
+//! (`domain::strangers`), while the rules of its account are asked with what is true.
 //! Spec: XIMSS, "Signaling" (callReject, callRedirect); RFC 3261 16.7 (choice of a response), 16.8 (Timer C).
 
 use super::stages::{Decision, Point, Stage, Verdict};
+use crate::domain::strangers;
 use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, LegId, Tag};
 use crate::model::names::AccountAddress;
 use crate::model::signal::{Sdp, SignalFailure};
@@ -36,11 +39,13 @@ pub struct Invitation {
     pub transferred_by: Option<String>,
     /// The offer.
     pub sdp: Option<Sdp>,
+    /// The legs that hear what becomes of it, though they may be gone by then.
+    pub askers: Vec<LegId>,
 }
 
 impl Invitation {
     fn signal(&self) -> CallSignal {
-        let Self { call_id, from, transferred_by, sdp } = self.clone();
+        let Self { call_id, from, transferred_by, sdp, .. } = self.clone();
         CallSignal::Invite { call_id, from, transferred_by, sdp }
     }
 }
@@ -95,6 +100,28 @@ struct Callee {
     stages: Vec<Stage>,
 }
 
+/// Why somebody does not take the call: what is true, and what is told.
+#[derive(Debug)]
+struct Refusal {
+    failure: SignalFailure,
+    told: SignalFailure,
+}
+
+impl From<SignalFailure> for Refusal {
+    fn from(failure: SignalFailure) -> Self {
+        Self { told: failure.clone(), failure }
+    }
+}
+
+/// Whose account a target is of; None where it is none of this server's.
+fn account_of(target: &CallTarget) -> Option<&AccountAddress> {
+    match target {
+        CallTarget::Account(account) | CallTarget::Device(account, _) => Some(account),
+        CallTarget::Application(application) => Some(&application.owner),
+        CallTarget::Foreign(_) => None,
+    }
+}
+
 /// Whose rules are asked before a target is rung.
 fn callee_of(target: &CallTarget) -> Option<&AccountAddress> {
     match target {
@@ -119,7 +146,9 @@ pub struct Fork {
     asked: Vec<Asked>,
     /// All targets there ever were: one that comes again is a loop.
     tried: Vec<CallTarget>,
-    refusals: Vec<SignalFailure>,
+    refusals: Vec<Refusal>,
+    /// Accounts of which those who hear what becomes of the call may not learn whether they are.
+    strange: Vec<AccountAddress>,
     /// When all of it must be over.
     until: Instant,
     alive: Instant,
@@ -149,6 +178,7 @@ impl Fork {
             asked: Vec::new(),
             tried: Vec::new(),
             refusals: Vec::new(),
+            strange: Vec::new(),
             until: now + most,
             alive: now,
             over: false,
@@ -196,7 +226,7 @@ impl Fork {
 
     fn ring(&mut self, target: CallTarget, hops: usize) {
         if hops > MOST_HOPS || self.tried.len() >= MOST_BRANCHES || self.tried.contains(&target) {
-            return self.refusals.push(SignalFailure::new(482, "the call goes in circles"));
+            return self.refusals.push(SignalFailure::new(482, "the call goes in circles").into());
         }
         self.tried.push(target.clone());
         let Some(account) = callee_of(&target).filter(|_| self.ruled).cloned() else { return self.look_up(target, hops) };
@@ -218,6 +248,19 @@ impl Fork {
         self.wishes.push(Wish::Consult(point, failure));
     }
 
+    /// Those who hear what becomes of the call are strangers to this account. To be said before what became of it.
+    pub fn stranger_to(&mut self, account: AccountAddress) {
+        if !self.strange.contains(&account) {
+            self.strange.push(account);
+        }
+    }
+
+    /// Nobody has been reached at an account, because of this.
+    fn unreached(&self, account: Option<&AccountAddress>, failure: SignalFailure) -> Refusal {
+        let is_strange = account.is_some_and(|account| self.strange.contains(account));
+        if is_strange { Refusal { failure, told: strangers::nobody() } } else { failure.into() }
+    }
+
     /// A callee's rules have answered.
     pub fn decided(&mut self, point: &Point, verdict: Verdict, now: Instant) {
         let Some(at) = self.consulted.iter().position(|asked| asked == point) else { return };
@@ -228,7 +271,7 @@ impl Fork {
             Some(stages) => callee.stages.retain(|stage| stages.contains(stage)),
             None => {}
         }
-        let hops = callee.hops + 1;
+        let (hops, rang) = (callee.hops + 1, callee.rang.is_some());
         if self.branches.is_empty() {
             // Whoever is rung instead gets time to answer.
             (self.alive, self.until) = (now, self.until.max(now + RINGING));
@@ -241,6 +284,9 @@ impl Fork {
             }
             Decision::Redirect(targets) => {
                 self.give_up(&point.callee);
+                if targets.is_empty() && !rang {
+                    self.refusals.push(self.unreached(Some(&point.callee), not_reachable()));
+                }
                 targets.into_iter().for_each(|target| self.ring(target, hops));
             }
             Decision::Reject(failure) => {
@@ -251,7 +297,7 @@ impl Fork {
                 }
                 // The word of the rules stands for what the callee's devices said.
                 self.refusals.clear();
-                self.refusals.push(failure);
+                self.refusals.push(if rang { failure.into() } else { self.unreached(Some(&point.callee), failure) });
             }
         }
         self.settle();
@@ -303,7 +349,7 @@ impl Fork {
     /// A target has no device.
     pub fn not_rung(&mut self, target: &CallTarget, failure: SignalFailure) {
         self.asked.retain(|asked| asked.target != *target);
-        self.refusals.push(failure);
+        self.refusals.push(self.unreached(account_of(target), failure));
         self.settle();
     }
 
@@ -327,7 +373,7 @@ impl Fork {
         if failure.code >= 600 {
             self.cancel_rest(None);
         }
-        self.refusals.push(failure);
+        self.refusals.push(failure.into());
         self.settle();
     }
 
@@ -375,7 +421,7 @@ impl Fork {
             self.cancel_rest(None);
             // Rules that are asked now have a moment.
             self.until = now + DECIDING;
-            self.refusals.push(SignalFailure::new(408, "nobody answered"));
+            self.refusals.push(SignalFailure::new(408, "nobody answered").into());
             self.settle();
         }
     }
@@ -391,14 +437,21 @@ impl Fork {
         if self.over || waits {
             return;
         }
-        let best = self.refusals.iter().min_by_key(|failure| rank(failure.code)).cloned();
-        let best = best.unwrap_or_else(|| SignalFailure::new(480, "the user is not reachable"));
+        let best = self.best(|refusal| &refusal.failure);
         if let Some(point) = self.last_resort(best.code) {
             self.is_asked(&point);
             return self.consult(point, Some(best));
         }
         self.over = true;
-        self.wishes.push(Wish::Exhausted(best));
+        // What may not be told has no say in what is: not even by its rank among the others.
+        self.wishes.push(Wish::Exhausted(self.best(|refusal| &refusal.told)));
+    }
+
+    /// The refusal that is worth telling most. One that says nothing comes last among its like, not by who was faster.
+    fn best(&self, of: fn(&Refusal) -> &SignalFailure) -> SignalFailure {
+        let nothing = strangers::nobody();
+        let best = self.refusals.iter().map(of).min_by_key(|failure| (rank(failure.code), **failure == nothing));
+        best.cloned().unwrap_or_else(not_reachable)
     }
 
     /// Whose rules may still turn a call that nobody takes: who was rung last is asked first.
@@ -416,6 +469,10 @@ impl Fork {
         let asked = |callee: &Callee| Some(Point { callee: callee.account.clone(), stage: stage_of(callee)? });
         self.callees.iter().rev().find_map(asked)
     }
+}
+
+fn not_reachable() -> SignalFailure {
+    SignalFailure::new(480, "the user is not reachable")
 }
 
 /// The order in which refusals are worth telling: the first is told.

@@ -9,6 +9,7 @@ use super::fork::{Device, Fork, Invitation, TAKEN_ELSEWHERE, Wish};
 use super::moving::{JOINING, Leaving, Moving, Pending, Stage};
 use super::stages::{Point, Question, Verdict};
 use crate::model::call::{CallParty, CallSignal, CallTarget, Exchange, LegId, Tag};
+use crate::model::names::AccountAddress;
 use crate::model::signal::{Sdp, SignalFailure};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -190,6 +191,18 @@ impl Hub {
         if let Some(fork) = self.fork() {
             fork.not_rung(target, failure);
             self.run_wishes();
+        }
+    }
+
+    /// The legs that hear what becomes of the invitation that is out.
+    pub fn askers(&mut self) -> Vec<LegId> {
+        self.fork().map(|fork| fork.invitation().askers.clone()).unwrap_or_default()
+    }
+
+    /// One of those is a stranger to an account. To be said before what became of it.
+    pub fn stranger_to(&mut self, account: AccountAddress) {
+        if let Some(fork) = self.fork() {
+            fork.stranger_to(account);
         }
     }
 
@@ -435,7 +448,7 @@ impl Hub {
             return self.refuse(exchange, SignalFailure::new(491, "an update of this call is under way"));
         }
         let asked = self.exchange();
-        let by = self.party(leaving).address;
+        let by = (leaving, self.party(leaving).address);
         let leaving = Some(Leaving { leg: leaving, exchange });
         self.phase = Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { asked, to, by } });
         self.tell(kept, CallSignal::Offer { exchange: asked, tag: None, sdp: None });

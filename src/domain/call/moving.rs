@@ -33,7 +33,7 @@ pub(super) enum Pending {
 pub(super) enum Stage {
     /// The end that stays is asked for an offer; to whom it goes, or None for another call; and who wanted that, who may be
     /// gone by then.
-    Soliciting { asked: Exchange, to: Option<CallTarget>, by: String },
+    Soliciting { asked: Exchange, to: Option<CallTarget>, by: (LegId, String) },
     /// Somebody is rung with that offer.
     Ringing { fork: Box<Fork>, pending: Pending },
     /// The offer is with the other call.
@@ -57,7 +57,9 @@ pub(super) struct Moving {
 impl Hub {
     /// A device of the account itself has taken the server's call: the peer is rung with its offer.
     pub(super) fn move_answered(&mut self, kept: LegId, offer: Option<Sdp>, then: CallTarget, now: Instant) {
-        let fork = Fork::new(Invitation { sdp: offer, ..self.invitation.clone() }, then, now);
+        let mut invitation = Invitation { sdp: offer, ..self.invitation.clone() };
+        invitation.askers.push(kept);
+        let fork = Fork::new(invitation, then, now);
         self.phase =
             Phase::Moving(Moving { kept, leaving: None, stage: Stage::Ringing { fork: Box::new(fork), pending: Pending::Answer } });
         self.run_wishes();
@@ -98,13 +100,14 @@ impl Hub {
     /// The end that stays has made an offer.
     fn offered(&mut self, exchange: Exchange, sdp: Sdp, now: Instant) {
         let Phase::Moving(Moving { kept, leaving, stage: Stage::Soliciting { to, by, .. } }) = &mut self.phase else { return };
-        let (kept, leaving, to, by) = (*kept, *leaving, to.take(), std::mem::take(by));
+        let (kept, leaving, to, (asker, by)) = (*kept, *leaving, to.take(), std::mem::replace(by, (LegId::HUB, String::new())));
         let pending = Pending::Offer(exchange);
         let stage = match to {
             Some(to) => {
                 self.transfers += 1;
                 let call_id = CallId(format!("{}-{}", self.invitation.call_id.0, self.transfers));
-                let invitation = Invitation { call_id, from: self.party(kept), transferred_by: Some(by), sdp: Some(sdp) };
+                let askers = vec![kept, asker];
+                let invitation = Invitation { call_id, from: self.party(kept), transferred_by: Some(by), sdp: Some(sdp), askers };
                 Stage::Ringing { fork: Box::new(Fork::new(invitation, to, now)), pending }
             }
             None => {

@@ -1,6 +1,7 @@
 //! Lists of mailboxes as one caller sees them. Spec: XIMSS, "Mailbox Management" (mailboxList, the mailbox message).
 
 use super::super::access::{self, Caller};
+use super::super::strangers::is_stranger;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{ListPattern, MailboxName, MailboxPath};
 use crate::model::rights::Rights;
@@ -35,8 +36,12 @@ pub fn list(tx: &dyn Read, caller: &Caller, asked: &Asked) -> Outcome<Vec<Listed
         None => caller.clone(),
         Some(named) => {
             let address = named.within(&caller.address.domain);
-            let account = accounts::find(tx, &address)?.ok_or_else(Fault::no_account)?;
-            Caller { account, address }
+            match accounts::find(tx, &address)? {
+                Some(account) => Caller { account, address },
+                // To strangers no account shows more than one in which they may see nothing.
+                None if is_stranger(tx, caller, &address)? => return Ok(Vec::new()),
+                None => return Err(Fault::no_account()),
+            }
         }
     };
     let prefix = asked.pattern.owner.as_ref().map(|owner| format!("~{owner}/")).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::call::stages::{CallRules, Decision, Stage};
 use crate::domain::signals::{Item, SignalsWaiting};
 use crate::domain::testing::{house, new_account};
-use crate::model::call::CallEvent;
+use crate::model::call::{Application, CallEvent};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 

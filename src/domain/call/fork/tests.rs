@@ -34,7 +34,7 @@ fn says(decision: Decision) -> Verdict {
 fn ruled(verdict: Verdict) -> (Fork, Instant) {
     let now = Instant::now();
     let from = CallParty { address: "alice@example.test".to_owned(), name: None };
-    let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None };
+    let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
     let mut fork = Fork::new(invitation, target("bob"), now);
     assert_eq!(fork.wishes(), [Wish::Consult(point("bob", Stage::Incoming), None)]);
     fork.decided(&point("bob", Stage::Incoming), verdict, now);
@@ -117,7 +117,7 @@ fn rules_turn_a_call_before_anything_rings() {
     let begin = |decision| {
         let now = Instant::now();
         let from = CallParty { address: "alice@example.test".to_owned(), name: None };
-        let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None };
+        let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
         let mut fork = Fork::new(invitation, target("bob"), now);
         fork.wishes();
         fork.decided(&point("bob", Stage::Incoming), says(decision), now);
@@ -227,4 +227,51 @@ fn rules_that_send_each_other_round_end() {
         }
     }
     panic!("it goes on for ever");
+}
+
+#[test]
+fn strangers_hear_the_same_of_all_that_is_not_reached_and_rules_what_is_true() {
+    let bob: AccountAddress = "bob@example.test".parse().unwrap();
+    let told = |code: u16, strange: bool, stages: &[Stage]| {
+        let now = Instant::now();
+        let from = CallParty { address: "mallory@other.test".to_owned(), name: None };
+        let invitation = Invitation { call_id: CallId("c".to_owned()), from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
+        let mut fork = Fork::new(invitation, target("bob"), now);
+        fork.decided(&point("bob", Stage::Incoming), asked_at(stages), now);
+        if strange {
+            fork.stranger_to(bob.clone());
+        }
+        fork.not_rung(&target("bob"), failure(code));
+        fork.wishes().pop()
+    };
+    assert_eq!(told(480, false, &[]), Some(Wish::Exhausted(failure(480))));
+    for code in [404, 480, 403, 500] {
+        assert_eq!(told(code, true, &[]), Some(Wish::Exhausted(strangers::nobody())), "{code}");
+    }
+    // Voice mail takes the call of a stranger, too.
+    assert_eq!(told(480, true, &[Stage::NoAnswer]), Some(Wish::Consult(point("bob", Stage::NoAnswer), Some(failure(480)))));
+
+    // What is no secret is told, whatever the secret is; it ranks as what is told of it.
+    let beside = |code: u16| {
+        let (mut fork, now) = fork();
+        fork.redirected(LegId(2), vec![target("carol")], false);
+        fork.refused(LegId(3), failure(480));
+        fork.decided(&point("carol", Stage::Incoming), Verdict::none(), now);
+        fork.stranger_to("carol@example.test".parse().unwrap());
+        fork.not_rung(&target("carol"), failure(code));
+        fork.wishes().pop()
+    };
+    assert_eq!((beside(404), beside(480)), (Some(Wish::Exhausted(strangers::nobody())), Some(Wish::Exhausted(strangers::nobody()))));
+
+    // Rules that refuse before anything has rung do so like nobody; a device that has rung is seen to have.
+    let now = Instant::now();
+    let mut fork = Fork::new(fork().0.invitation().clone(), target("bob"), now);
+    fork.stranger_to(bob.clone());
+    fork.decided(&point("bob", Stage::Incoming), says(Decision::Reject(failure(403))), now);
+    assert_eq!(fork.wishes().pop(), Some(Wish::Exhausted(strangers::nobody())));
+    let (mut fork, _) = self::fork();
+    fork.stranger_to(bob);
+    fork.refused(LegId(2), failure(486));
+    fork.refused(LegId(3), failure(486));
+    assert_eq!(fork.wishes(), [Wish::Exhausted(failure(486))]);
 }

@@ -47,7 +47,7 @@ impl World {
         if caller == Caller::Leg {
             legs.insert(LegId::CALLER, Leg::caller(call_id.clone(), offer.is_some(), now));
         }
-        let invitation = Invitation { call_id, from: party("alice"), transferred_by: None, sdp: offer };
+        let invitation = Invitation { call_id, from: party("alice"), transferred_by: None, sdp: offer, askers: vec![LegId::CALLER] };
         let hub = Hub::new(caller, invitation, target, now);
         let mut world = Self { hub, legs, heard: BTreeMap::new(), reports: vec![], joins: vec![], adopted: vec![], rules, now, last: 1 };
         world.settle();
