@@ -19,6 +19,7 @@ use crate::model::time::Timestamp;
 use crate::model::value::Value;
 use crate::store::{WriteTx, accounts};
 use futures_util::stream::{self, StreamExt};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ use tokio::sync::Notify;
 const TOGETHER: Duration = Duration::from_secs(2);
 /// Files that are written at a time.
 const AT_A_TIME: usize = 64;
+/// Bytes of the time that a line begins with.
+const STAMP: usize = 20;
 /// The most bytes that wait to be written; past it lines are dropped.
 const MOST_BYTES: usize = 8 << 20;
 
@@ -66,10 +69,13 @@ pub struct Journal(Arc<Shared>);
 impl Journal {
     /// One line more for a file of an account; the account may be anybody's.
     pub fn note(&self, account: &AccountAddress, kind: Kind, file: String, at: Timestamp, fields: &[&str]) {
-        let mut line = at.iso8601();
+        // Every message makes two of these: one allocation each.
+        let length = STAMP + fields.iter().map(|field| field.len() + 1).sum::<usize>() + 1;
+        let mut line = String::with_capacity(length);
+        at.append_iso8601(&mut line);
         for field in fields {
             line.push('\t');
-            line.push_str(&field.replace('\\', "\\\\").replace(['\r', '\t'], " ").replace('\n', "\\n"));
+            append_field(&mut line, field);
         }
         line.push('\n');
         {
@@ -94,9 +100,28 @@ impl Journal {
     }
 }
 
+/// Appends a text so that it neither ends its field nor its line.
+fn append_field(line: &mut String, text: &str) {
+    if !text.bytes().any(|b| matches!(b, b'\\' | b'\r' | b'\t' | b'\n')) {
+        return line.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' | '\t' => line.push(' '),
+            c => line.push(c),
+        }
+    }
+}
+
 /// A peer's name as a file name.
-pub fn file_of(peer: &str) -> String {
-    peer.chars().map(|c| if c.is_alphanumeric() || "@.-_+".contains(c) { c } else { '_' }).collect()
+pub fn file_of(peer: &str) -> Cow<'_, str> {
+    let stays = |c: char| c.is_alphanumeric() || "@.-_+".contains(c);
+    if peer.chars().all(stays) {
+        return Cow::Borrowed(peer);
+    }
+    Cow::Owned(peer.chars().map(|c| if stays(c) { c } else { '_' }).collect())
 }
 
 /// The file of what happens in a month.
@@ -152,7 +177,7 @@ mod tests {
         let house = house();
         let alice = new_account(&house.store, "alice@example.test").await;
         let file = || format!("private/IM/{}.log", file_of("bob@ex/ample"));
-        for text in ["one", "two\nlines\tand a tab"] {
+        for text in ["one", "two\nlines\tand a tab\r\\"] {
             house.journal.note(&alice.address, Kind::Message, file(), Timestamp(0), &["<", text]);
         }
         house.journal.note(&"nobody@example.test".parse().unwrap(), Kind::Message, file(), Timestamp(0), &["x"]);
@@ -161,7 +186,8 @@ mod tests {
         write_all(&house).await;
         let name = "private/IM/bob@ex_ample.log".parse().unwrap();
         let written = house.store.read(move |tx| files::read(tx, alice.account, &name)).await.unwrap().unwrap();
-        let expected = "1970-01-01T00:00:00Z\t<\tone\n1970-01-01T00:00:00Z\t<\ttwo\\nlines and a tab\n1970-01-01T00:01:00Z\t>\tthree\n";
+        let expected =
+            "1970-01-01T00:00:00Z\t<\tone\n1970-01-01T00:00:00Z\t<\ttwo\\nlines and a tab \\\\\n1970-01-01T00:01:00Z\t>\tthree\n";
         assert_eq!(String::from_utf8(written).unwrap(), expected);
     }
 }

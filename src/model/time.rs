@@ -46,16 +46,9 @@ impl Timestamp {
         // Lists have thousands of these; a format string would be read anew for each.
         let day = clock.year().unsigned_abs() * 10_000 + clock.month() * 100 + clock.day();
         let time = clock.hour() * 10_000 + clock.minute() * 100 + clock.second();
-        for (number, digits) in [(day, 8), (time, 6)] {
-            if digits == 6 {
-                out.push('T');
-            }
-            let mut unit = 10u32.pow(digits - 1);
-            while unit > 0 {
-                out.push(char::from(b'0' + (number / unit % 10) as u8));
-                unit /= 10;
-            }
-        }
+        append_digits(out, day, 8);
+        out.push('T');
+        append_digits(out, time, 6);
     }
 
     /// `20060410T151548`: the clock of a zone.
@@ -81,7 +74,21 @@ impl Timestamp {
 
     /// `2006-04-10T20:15:48Z` (RFC 3339).
     pub fn iso8601(self) -> String {
-        self.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+        let mut out = String::with_capacity(20);
+        self.append_iso8601(&mut out);
+        out
+    }
+
+    /// Appends the same.
+    pub fn append_iso8601(self, out: &mut String) {
+        let clock = self.utc();
+        append_digits(out, clock.year().unsigned_abs(), 4);
+        let rest = [('-', clock.month()), ('-', clock.day()), ('T', clock.hour()), (':', clock.minute()), (':', clock.second())];
+        for (mark, number) in rest {
+            out.push(mark);
+            append_digits(out, number, 2);
+        }
+        out.push('Z');
     }
 
     /// HTTP's date (RFC 9110 5.6.7).
@@ -92,6 +99,15 @@ impl Timestamp {
     /// This many seconds later.
     pub fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// Appends the last digits of a number, with zeros in front.
+fn append_digits(out: &mut String, number: u32, digits: u32) {
+    let mut unit = 10u32.pow(digits - 1);
+    while unit > 0 {
+        out.push(char::from(b'0' + (number / unit % 10) as u8));
+        unit /= 10;
     }
 }
 
@@ -237,6 +253,7 @@ mod tests {
         fn any_time_of_four_digits_is_written_as_its_format_says(second in -62_135_596_800i64..253_402_300_800) {
             let at = Timestamp(second);
             proptest::prop_assert_eq!(at.gmt_bare(), at.utc().format("%Y%m%dT%H%M%S").to_string());
+            proptest::prop_assert_eq!(at.iso8601(), at.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string());
             proptest::prop_assert_eq!(at.gmt_bare().parse::<Timestamp>().unwrap(), at);
         }
     }
