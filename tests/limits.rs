@@ -233,3 +233,21 @@ fn the_size_of_a_mail() {
     assert_eq!(client.call(append(most + 1)).refusal(), Some(("512", "message is too large")));
     client.ask("<noop/>").ok();
 }
+
+#[test]
+fn tasks_of_an_account() {
+    let server = server("");
+    let (mut starter, mut other) = (Client::login(server.ximss(), &user(), "secret"), Client::login(server.ximss(), &user(), "secret"));
+    let echo = r#"<taskStart programName="echo"/>"#;
+    for _ in 0..20 {
+        starter.ask(echo).ok();
+    }
+    assert_eq!(starter.ask(echo).refusal(), Some(("512", "too many tasks")));
+    assert_eq!(other.ask(echo).refusal(), Some(("512", "too many tasks")));
+    // They end with the session that started them: there is room for as many again.
+    starter.ask("<bye/>").ok();
+    for _ in 0..20 {
+        while other.ask(echo).refusal().is_some() {}
+    }
+    assert_eq!(other.ask(echo).refusal(), Some(("512", "too many tasks")));
+}

@@ -23,7 +23,7 @@ use programs::Program;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use task::{Happens, Task};
+use task::{Happens, StarterEnded, Task};
 
 /// The most tasks that an account runs at a time, its sessions not counted.
 pub const MOST_TASKS: usize = 20;
@@ -42,6 +42,8 @@ enum Ear {
 struct Running {
     owner: AccountId,
     ear: Ear,
+    /// The session or the task that started it, if it was started.
+    starter: Option<TaskId>,
 }
 
 /// The program of a name: one that is built in, else a script of the account's or of its domain's.
@@ -86,10 +88,17 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.tasks.with(|known| {
+        let orphans = self.tasks.with(|known| {
             known.running.remove(&self.id);
             known.meetings.retain(|_, task| *task != self.id);
+            let started = known.running.values().filter(|running| running.starter == Some(self.id));
+            let ears = started.filter_map(|running| match &running.ear {
+                Ear::Task(task, _) => Some(task.clone()),
+                Ear::Session(_) => None,
+            });
+            ears.collect::<Vec<_>>()
         });
+        orphans.iter().for_each(|task| tell(task, StarterEnded(self.id)));
     }
 }
 
@@ -99,7 +108,7 @@ impl Tasks {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn enter(&self, owner: AccountId, ear: Ear) -> Outcome<Entry> {
+    fn enter(&self, owner: AccountId, ear: Ear, starter: Option<TaskId>) -> Outcome<Entry> {
         let id = self.with(|known| {
             let counts = |running: &&Running| running.owner == owner && matches!(running.ear, Ear::Task(..));
             if matches!(ear, Ear::Task(..)) && known.running.values().filter(counts).count() >= MOST_TASKS {
@@ -107,7 +116,7 @@ impl Tasks {
             }
             known.last += 1;
             let id = TaskId(known.last);
-            known.running.insert(id, Running { owner, ear });
+            known.running.insert(id, Running { owner, ear, starter });
             Ok(id)
         })?;
         Ok(Entry { id, tasks: self.clone() })
@@ -115,7 +124,7 @@ impl Tasks {
 
     /// A session becomes a task.
     pub fn enter_session(&self, owner: AccountId, inbox: Inbox) -> Outcome<Entry> {
-        self.enter(owner, Ear::Session(inbox))
+        self.enter(owner, Ear::Session(inbox), None)
     }
 
     /// Tells a task an event. Refused where it has ended; one that has too much to do does not hear it.

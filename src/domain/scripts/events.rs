@@ -3,6 +3,7 @@
 //! | kind | with |
 //! |---|---|
 //! | `told` | `name`, `from` (a task, or nothing for the server), `parameter` |
+//! | `starter_ended` | `task`: the session or the task that started the application |
 //! | `timer` | `name` |
 //! | `call` | `leg`, `name`: `incoming` (`peer`, `peer_name`, `transferred_by`, `sdp`), `updated` (`sdp` or `code`, `text`), `update_request` (`sdp`), `update_solicited`, `dtmf` (`key`), `info` (`body`), `transferred` (`peer`), `done` (`code`, `text` where it failed), `disconnected` (`code`, `text`) |
 //! | `report` | `text`: how far a call is that `make_call` makes, empty at its end |
@@ -61,6 +62,7 @@ pub(super) fn event(what: Happening) -> Dynamic {
             let event = Event::of("told").text("name", Some(name)).with("from", values::task(from));
             event.with("parameter", values::to_script(parameter).unwrap_or(Dynamic::UNIT))
         }
+        Happening::StarterEnded(starter) => Event::of("starter_ended").with("task", values::task(Some(starter))),
         Happening::Call(leg, said) => in_call(&leg, said),
         Happening::Report(text) => Event::of("report").text("text", Some(text)),
         Happening::Timer(name) => Event::of("timer").text("name", Some(name)),

@@ -1,8 +1,10 @@
 //! What programs are: they hear what happens and say what is to be done; they do nothing themselves. And those that are
 //! built in.
 //!
-//! - `echo` tells whoever tells it something the same; called, it answers with what it is offered.
-//! - `relay` tells all who have joined it (`join`, `leave`) what one of them tells it: a meeting room.
+//! - `echo` tells whoever tells it something the same, and ends with whoever started it; called, it answers with what it
+//!   is offered.
+//! - `relay` tells all who have joined it (`join`, `leave`) what one of them tells it: a meeting room. The end of whoever
+//!   started it leaves it too.
 //! - `click2call` rings the account's own devices and connects the one that answers with its first parameter; it tells
 //!   how far it is.
 //! - `chatroom` keeps a room open, whose name in the account's domain is its first parameter.
@@ -35,6 +37,8 @@ pub enum Happening {
     },
     /// It is told something.
     Told(TaskEvent),
+    /// The session or the task that started it has ended.
+    StarterEnded(TaskId),
     /// Something about a call in which it has a leg.
     Call(LegName, CallEvent),
     /// How far a call is that it wanted made; empty at its end.
@@ -233,9 +237,29 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_is_left_by_the_end_of_its_starter() {
+        let mut relay = built_in("relay").unwrap();
+        relay.hear(begun()).unwrap();
+        relay.hear(told(2, "join")).unwrap();
+        let left = relay.hear(Happening::StarterEnded(TaskId(1))).unwrap();
+        assert!(matches!(&left[..], [Deed::Tell(TaskId(2), left, _)] if left == "left"));
+        assert_eq!(relay.hear(told(2, "leave")).unwrap(), [Deed::End]);
+        let mut alone = built_in("relay").unwrap();
+        alone.hear(begun()).unwrap();
+        assert_eq!(alone.hear(Happening::StarterEnded(TaskId(1))).unwrap(), [Deed::End]);
+        // Its starter has left it to others before.
+        let mut left = built_in("relay").unwrap();
+        left.hear(begun()).unwrap();
+        left.hear(told(2, "join")).unwrap();
+        left.hear(told(1, "leave")).unwrap();
+        assert_eq!(left.hear(Happening::StarterEnded(TaskId(1))).unwrap(), []);
+    }
+
+    #[test]
     fn an_echo_answers() {
         let mut echo = built_in("echo").unwrap();
         assert_eq!(echo.hear(told(7, "ping")).unwrap(), [Deed::Tell(TaskId(7), "ping".to_owned(), Value::from("x"))]);
+        assert_eq!(echo.hear(Happening::StarterEnded(TaskId(1))).unwrap(), [Deed::End]);
         assert!(built_in("nothing").is_none());
     }
 

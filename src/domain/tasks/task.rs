@@ -45,6 +45,11 @@ const MOST_FAILURES: usize = 256;
 #[rtype(result = "()")]
 pub(super) struct Happens(pub TaskEvent);
 
+/// Who started the task has ended. At most once for each task.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct StarterEnded(pub TaskId);
+
 /// Where a task comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
@@ -109,7 +114,7 @@ impl Task {
         let mut begun = Err(Fault::internal());
         Self::create(|ctx| {
             let inbox = Inbox::new(ctx.address().recipient());
-            let entry = tasks.enter(account, Ear::Task(ctx.address(), waiting.clone()));
+            let entry = tasks.enter(account, Ear::Task(ctx.address(), waiting.clone()), origin.starter);
             begun = entry.as_ref().map(|entry| (entry.id(), inbox.clone())).map_err(Clone::clone);
             let Running { name, program, parameters } = running;
             let (takes_long, now) = (program.takes_long(), Instant::now());
@@ -338,6 +343,13 @@ impl Handler<Happens> for Task {
     type Result = ();
     fn handle(&mut self, Happens(event): Happens, ctx: &mut Self::Context) {
         self.happens(Happening::Told(event), ctx);
+    }
+}
+
+impl Handler<StarterEnded> for Task {
+    type Result = ();
+    fn handle(&mut self, StarterEnded(starter): StarterEnded, ctx: &mut Self::Context) {
+        self.happens(Happening::StarterEnded(starter), ctx);
     }
 }
 

@@ -32,6 +32,8 @@ impl Program for Echo {
                 Some(Deed::Tell(starter, "started".to_owned(), Value::Array(parameters)))
             }
             Happening::Told(event) => event.from.map(|from| Deed::Tell(from, event.name, event.parameter)),
+            // Nobody else knows of it.
+            Happening::StarterEnded(_) => Some(Deed::End),
             Happening::Call(leg, event) => in_call(event).map(|command| Deed::Leg(leg, command)),
             _ => None,
         };

@@ -32,6 +32,7 @@ impl Program for Relay {
                 Vec::new()
             }
             Happening::Told(event) => self.told(&event),
+            Happening::StarterEnded(starter) if self.joined.contains(&starter) => self.left(starter, &Value::Null),
             what => takes_no_calls(&what, "the application takes no calls"),
         })
     }
@@ -49,14 +50,17 @@ impl Relay {
                 deeds.push(Deed::Tell(from, "welcome".to_owned(), self.counted()));
                 deeds
             }
-            "leave" => {
-                let deeds = self.all(from, "left", &event.parameter);
-                self.joined.retain(|task| *task != from);
-                if self.joined.is_empty() { vec![Deed::End] } else { deeds }
-            }
+            "leave" => self.left(from, &event.parameter),
             // Whoever has not joined is not heard.
             _ if !self.joined.contains(&from) => Vec::new(),
             name => self.all(from, name, &event.parameter),
         }
+    }
+
+    /// One leaves it; the last one ends it.
+    fn left(&mut self, from: TaskId, parameter: &Value) -> Vec<Deed> {
+        let deeds = self.all(from, "left", parameter);
+        self.joined.retain(|task| *task != from);
+        if self.joined.is_empty() { vec![Deed::End] } else { deeds }
     }
 }
