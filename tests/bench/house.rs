@@ -20,6 +20,7 @@ mod growth;
 mod hostile;
 mod mail;
 #[path = "../support/process.rs"]
+#[allow(dead_code, reason = "the soak uses more of it")]
 mod process;
 mod server;
 mod sessions;

@@ -4,6 +4,10 @@
 //! It fails, with status 1, if a request is refused that must succeed, if a change is not told to everybody who has
 //! the mailbox open within so and so many rounds, if the server's memory grows, or if the server logs an error or does
 //! not end in order, or if an operation did not occur in a minute or more.
+//!
+//! Memory is looked at once all is in its usual state: households bring their mail with them, as much as they have at
+//! some moment of a long life, and in a long run they first live some rounds without pauses, until the server's caches
+//! and the buffers of its connections are as full as they get.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "what cannot go on panics")]
 #![allow(clippy::disallowed_methods, reason = "people pause between what they do")]
@@ -38,6 +42,12 @@ fn number(variable: &str, default: u64) -> u64 {
 /// What every household does in a run that is as short as can be.
 const DEEDS_AT_LEAST: u64 = 200;
 
+/// A run of so many seconds is a long one.
+const LONG: u64 = 60;
+
+/// What every household does in a long run before its memory counts.
+const DEEDS_BEFORE: u64 = 100;
+
 /// How much of it.
 #[derive(Clone, Copy)]
 struct Extent {
@@ -64,7 +74,7 @@ fn main() {
         support::web::wait_until_no_session(server.http());
     }
     server.stop();
-    let verdict = Verdict { tally: &tally, memory: &memory, log: &server.log(), is_long: seconds >= 60 };
+    let verdict = Verdict { tally: &tally, memory: &memory, log: &server.log(), is_long: seconds >= LONG };
     std::process::exit(if verdict.tell() { 0 } else { 1 });
 }
 
@@ -91,13 +101,13 @@ async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
     let letters = Maker::new(7, SMALL).take(200).map(|raw| String::from_utf8_lossy(&raw).replace(['<', '>', '&', '\r'], " ")).collect();
     let doors = Doors::of(server);
     let run = Rc::new(Run { doors, letters, tally: tally.clone(), begun: Cell::default(), end: Cell::default() });
-    let homes = (0..extent.households).map(|number| tokio::task::spawn_local(life(number, run.clone(), extent.pause)));
+    let homes = (0..extent.households).map(|number| tokio::task::spawn_local(life(number, run.clone(), extent)));
     let tasks: Vec<_> = homes.collect();
     let begun = Instant::now();
     while run.begun.get() < extent.households && !tasks.iter().all(|task| task.is_finished()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    println!("soak: all logged in after {:.1} s", begun.elapsed().as_secs_f64());
+    println!("soak: all are at home after {:.1} s, {} requests", begun.elapsed().as_secs_f64(), tally.requests());
     let end = Instant::now() + Duration::from_secs(extent.seconds);
     run.end.set(Some(end));
     let memory = watch(server, extent, tally, end).await;
@@ -110,23 +120,42 @@ async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
 }
 
 /// One household, to its last word.
-async fn life(number: usize, run: Rc<Run>, pause: Duration) {
+async fn life(number: usize, run: Rc<Run>, extent: Extent) {
     let home = Household::begin(number, run.clone()).await;
+    let home = match home {
+        Ok(mut home) => settle_in(&mut home, extent).await.map(|()| home),
+        Err(error) => Err(error),
+    };
     run.begun.set(run.begun.get() + 1);
     match home {
-        Ok(home) => day(home, pause).await,
+        Ok(home) => day(home, extent.pause).await,
         Err(error) => run.tally.failed(format!("household {number} cannot begin: {error}")),
     }
+}
+
+/// All that a household does before it counts.
+async fn settle_in(home: &mut Household, extent: Extent) -> Result<(), String> {
+    deeds::move_in(home).await?;
+    deeds::all(home).await?;
+    let rounds = if extent.seconds >= LONG { DEEDS_BEFORE } else { 0 };
+    for _ in 0..rounds {
+        round(home).await?;
+    }
+    Ok(())
+}
+
+/// A deed, and what follows from it.
+async fn round(home: &mut Household) -> Result<(), String> {
+    home.round += 1;
+    deeds::one(home).await?;
+    home.settle().await
 }
 
 async fn day(mut home: Household, pause: Duration) {
     let least = if pause.is_zero() { DEEDS_AT_LEAST } else { 0 };
     let outcome = async {
-        deeds::all(&mut home).await?;
         while !home.run.is_over() || home.round < least {
-            home.round += 1;
-            deeds::one(&mut home).await?;
-            home.settle().await?;
+            round(&mut home).await?;
             // Between a half and one and a half of it, so that households do not march in step.
             tokio::time::sleep(pause.mul_f64(0.5 + home.random.unit())).await;
         }

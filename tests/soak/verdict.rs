@@ -3,12 +3,13 @@
 use crate::support::process;
 use crate::tally::Tally;
 
-/// The server's memory over time, in KB.
+/// The server's own memory over time, in KB: without the pages of its binary, which it may share.
 #[derive(Default)]
 pub struct Memory(Vec<f64>);
 
-/// What the median of the last third may be above that of the second: a share, and KB for what comes in large pieces.
-const GROWTH: (f64, f64) = (1.08, 6_144.0);
+/// What the median of the last third may be, as a share of that of the second: what is full stays full, but the
+/// allocator's heaps still spread a little.
+const GROWTH: f64 = 1.03;
 
 /// Samples below which nothing is said about growth.
 const ENOUGH: usize = 30;
@@ -22,7 +23,7 @@ fn median(figures: &[f64]) -> f64 {
 impl Memory {
     /// One more sample.
     pub fn sample(&mut self, pid: u32) {
-        self.0.push(process::memory(pid));
+        self.0.push(process::own_memory(pid));
     }
 
     /// The last sample.
@@ -86,7 +87,7 @@ impl Verdict<'_> {
             return true;
         }
         let [first, second, last] = self.memory.thirds();
-        let most = second * GROWTH.0 + GROWTH.1;
+        let most = second * GROWTH;
         println!("soak: memory by thirds {first:.0}, {second:.0}, {last:.0} KB; the last may be {most:.0}");
         last <= most
     }

@@ -12,6 +12,11 @@ pub fn memory(pid: u32) -> f64 {
     figure(pid, "smaps_rollup", "Pss:")
 }
 
+/// The same without what it has mapped from files, its binary above all.
+pub fn own_memory(pid: u32) -> f64 {
+    figure(pid, "smaps_rollup", "Pss_Anon:")
+}
+
 /// Bytes it has sent to the disk so far.
 pub fn bytes_written(pid: u32) -> f64 {
     figure(pid, "io", "write_bytes:")

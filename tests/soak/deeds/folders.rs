@@ -5,7 +5,7 @@ use crate::household::{COLOURS, Household, SHARED};
 use crate::link::Outcome;
 
 /// Messages above which a mailbox is emptied when somebody thinks of it.
-const FULL: usize = 40;
+pub const FULL: usize = 40;
 
 /// The folder and the mailbox of a view.
 fn names(home: &Household, seat: usize, view: usize) -> (String, String) {

@@ -16,7 +16,8 @@ pub fn target(home: &mut Household, seat: usize) -> String {
     if account < 2 && home.random.below(2) == 0 { SHARED.to_owned() } else { format!("{account}/INBOX") }
 }
 
-async fn put(home: &mut Household, seat: usize, mailbox: &str, more: &str) -> Outcome<(u32, String)> {
+/// Appends a message to a mailbox.
+pub async fn put(home: &mut Household, seat: usize, mailbox: &str, more: &str) -> Outcome<(u32, String)> {
     let (path, subject) = (home.path(mailbox, home.seats[seat].account), home.subject());
     let email = home.email(&subject, more);
     let request = format!(r#"<messageAppend targetMailbox="{path}" report="uid">{email}</messageAppend>"#);

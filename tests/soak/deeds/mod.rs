@@ -8,7 +8,7 @@ mod mailboxes;
 mod service;
 mod visits;
 
-use crate::household::Household;
+use crate::household::{Household, SHARED};
 use crate::link::Outcome;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,6 +65,17 @@ pub async fn one(home: &mut Household) -> Outcome {
             return deed(home, seat).await;
         }
         dice -= weight;
+    }
+    Ok(())
+}
+
+/// Brings mail into every mailbox, as much as is in it at some moment between two clearances.
+pub async fn move_in(home: &mut Household) -> Outcome {
+    for (seat, mailbox) in [(0, "0/INBOX"), (0, SHARED), (4, "1/INBOX"), (9, "2/INBOX")] {
+        for _ in 0..home.random.below(folders::FULL) {
+            letters::put(home, seat, mailbox, "<From>someone@elsewhere.example</From>").await?;
+        }
+        home.settle().await?;
     }
     Ok(())
 }
