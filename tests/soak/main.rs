@@ -46,7 +46,7 @@ const DEEDS_AT_LEAST: u64 = 200;
 const LONG: u64 = 60;
 
 /// What every household does in a long run before its memory counts.
-const DEEDS_BEFORE: u64 = 100;
+const DEEDS_BEFORE: u64 = 300;
 
 /// How much of it.
 #[derive(Clone, Copy)]
@@ -108,6 +108,7 @@ async fn live(server: &Server, extent: Extent, tally: &Rc<Tally>) -> Memory {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("soak: all are at home after {:.1} s, {} requests", begun.elapsed().as_secs_f64(), tally.requests());
+    tally.times_count_from_now();
     let end = Instant::now() + Duration::from_secs(extent.seconds);
     run.end.set(Some(end));
     let memory = watch(server, extent, tally, end).await;

@@ -34,6 +34,11 @@ impl Tally {
         took[bucket.min(19)] += 1;
     }
 
+    /// What requests took before was a crowd at the door.
+    pub fn times_count_from_now(&self) {
+        *self.took.borrow_mut() = [0; 20];
+    }
+
     /// An expected notice has come.
     pub fn noticed(&self, count: usize) {
         self.notices.set(self.notices.get() + count as u64);
