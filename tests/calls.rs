@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
 
+#[path = "calls/back.rs"]
+mod back;
 #[path = "calls/scenes.rs"]
 mod scenes;
 mod support;

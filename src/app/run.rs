@@ -11,8 +11,10 @@ use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
 use super::supervise::{Background, every};
 use super::{first_admin, metrics, notify};
+use crate::domain::call::actors::ServerEnds;
 use crate::domain::house::House;
 use crate::domain::sessions::End;
+use crate::domain::tell::tell;
 use crate::domain::{indexer, journal, queue, sweeper};
 use crate::proto::http::server::{self, Guests, Listeners, WebServer, WebSettings};
 use crate::proto::net::documents::HttpDocuments;
@@ -175,6 +177,8 @@ impl Server {
         doors.close();
         admin.close();
         let house = &self.premises.house;
+        // Those that wait for their clients wait in vain; the others end with their sessions.
+        house.kept_legs.all().iter().for_each(|leg| tell(leg, ServerEnds));
         house.sessions.end(None, End::ShuttingDown);
         let gone = async {
             while house.sessions.count() > 0 {

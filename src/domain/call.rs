@@ -10,6 +10,7 @@ pub mod address;
 pub mod counted;
 pub mod fork;
 pub mod hub;
+pub mod kept;
 pub mod leg;
 mod log;
 mod moving;

@@ -1,6 +1,7 @@
 //! `House`: what every session and front end of one server shares. Made once by the app floor.
 
 use super::auth::nonce::Nonces;
+use super::call::kept::KeptLegs;
 use super::call::stages::{CallRules, NoRules};
 use super::iq::PendingRequests;
 use super::journal::Journal;
@@ -64,6 +65,8 @@ pub struct House {
     pub presences: Presences,
     /// Who knows what callees want done with calls.
     pub call_rules: Arc<dyn CallRules>,
+    /// Legs of calls whose clients have lost their connections.
+    pub kept_legs: KeptLegs,
     /// Applications that people write themselves.
     pub scripts: Scripts,
     /// The tasks that run.
@@ -100,6 +103,7 @@ impl House {
             signals: Bindings::default(),
             presences: Presences::default(),
             call_rules: Arc::new(NoRules),
+            kept_legs: KeptLegs::default(),
             scripts: Scripts::start()?,
             tasks: Tasks::default(),
             rooms: Rooms::default(),

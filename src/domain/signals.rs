@@ -109,6 +109,11 @@ impl Inbox {
         LegName::incoming(self.0.calls.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Takes the name of an incoming call of that number, if no call of this session has had it.
+    pub fn take_number(&self, number: u64) -> bool {
+        self.0.calls.fetch_max(number, Ordering::Relaxed) < number
+    }
+
     /// True when both are of the same session.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -21,6 +21,11 @@ impl LegName {
         Self(format!("{}{number}", Self::INCOMING))
     }
 
+    /// Which of a session's incoming calls it is, of such a name.
+    pub fn number(&self) -> Option<u64> {
+        self.0.strip_prefix(Self::INCOMING)?.parse().ok()
+    }
+
     /// True where only the server gives such names.
     pub fn is_reserved(&self) -> bool {
         self.0.get(..3).is_some_and(|begin| begin.eq_ignore_ascii_case(Self::INCOMING))

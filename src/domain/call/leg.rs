@@ -1,10 +1,12 @@
 //! The machine of one client's leg of a call: what the client asks, what the call says, and the time come in; what is
 //! to be told to either goes out. No I/O; the actor around it carries what is said.
 //!
-//! A leg is undead in no state: each ends by a word of either side, by the end of the session, or by the time.
+//! A leg is undead in no state: each ends by a word of either side, by the end of the session, or by the time. One whose
+//! client has lost its connection waits a moment for it (`away`).
 //! Spec: XIMSS, "Signaling"; RFC 3261 12 to 15, RFC 3264, RFC 3311 (updates before an answer), RFC 3262 (reliable
 //! provisional responses, which between our own legs all are).
 
+pub mod away;
 mod hearing;
 
 use super::slots::{Slot, Slots, Told};
@@ -119,7 +121,7 @@ pub struct Leg {
     side: Side,
     state: State,
     call_id: CallId,
-    /// What callers know this device by.
+    /// What callers know this device by; of a caller, what it knows the other by.
     tag: Tag,
     /// The invitation bore an offer.
     offered: bool,
@@ -134,6 +136,10 @@ pub struct Leg {
     update: Option<(Exchange, Option<Tag>)>,
     operations: VecDeque<Exchange>,
     exchanges: u32,
+    /// Who is at the other end.
+    peer: CallParty,
+    /// Since when its client is gone for whom it waits.
+    away: Option<Instant>,
     since: Instant,
     out: Vec<Said>,
 }
@@ -166,6 +172,8 @@ impl Leg {
             update: None,
             operations: VecDeque::new(),
             exchanges: 0,
+            peer: CallParty { address: String::new(), name: None },
+            away: None,
             since: now,
             out: Vec::new(),
         }
@@ -178,7 +186,10 @@ impl Leg {
 
     /// When the machine wants to be told the time.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.state == State::Dead { Some(self.since + REAPED_AFTER) } else { self.slots.deadline() }
+        if self.state == State::Dead {
+            return Some(self.since + REAPED_AFTER);
+        }
+        self.slots.deadline().into_iter().chain(self.grace_ends()).min()
     }
 
     /// Takes what is to be said.
@@ -187,7 +198,10 @@ impl Leg {
     }
 
     fn tell(&mut self, event: CallEvent) {
-        self.out.push(Said::Client(event));
+        // A client that is away does not hear it, and learns how things are when it is back.
+        if self.away.is_none() {
+            self.out.push(Said::Client(event));
+        }
     }
 
     fn call(&mut self, signal: CallSignal) {
@@ -366,6 +380,7 @@ impl Leg {
                 let result = Err(SignalFailure::new(488, "no offer was made"));
                 self.call(CallSignal::OfferResult { exchange, result });
             }
+            Told::Back => {}
         }
         self.unhold(now);
         Ok(())
@@ -385,6 +400,7 @@ impl Leg {
             Told::Request(exchange) | Told::Solicited(exchange) => {
                 self.call(CallSignal::OfferResult { exchange, result: Err(failure) });
             }
+            Told::Back => {}
         }
     }
 
@@ -427,29 +443,47 @@ impl Leg {
 
     /// The session is gone, and the client with it.
     pub fn session_ended(&mut self) {
+        self.ends(SignalFailure::new(480, "session closed"));
+    }
+
+    /// The server ends while the leg waits for its client.
+    pub fn server_ends(&mut self) {
+        self.ends(SignalFailure::new(503, "the server is shutting down"));
+    }
+
+    fn ends(&mut self, why: SignalFailure) {
         match self.state {
             State::Calling => self.call(CallSignal::Cancelled(None)),
             State::Alerting => self.call(CallSignal::Refused(SignalFailure::new(480, "the client is gone"))),
             State::Accepting | State::Connecting | State::Connected => {
-                self.call(CallSignal::Bye(Some(SignalFailure::new(480, "session closed"))));
+                self.call(CallSignal::Bye(Some(why)));
             }
             State::Dead => {}
         }
         self.state = State::Dead;
     }
 
+    /// The client will not answer this any more.
+    fn unanswered(&mut self, slot: Slot, now: Instant) {
+        if slot.offer || matches!(slot.told, Told::Solicited(_)) {
+            let code = match slot.told {
+                Told::Solicited(_) => 480,
+                Told::Connected => 408,
+                _ => 488,
+            };
+            self.rejected(slot, SignalFailure::new(code, "the client did not answer"), now);
+        }
+    }
+
     /// The time. True where the leg is to be let go.
     pub fn tick(&mut self, now: Instant) -> bool {
+        if self.grace_ends().is_some_and(|end| now >= end) {
+            self.session_ended();
+            return true;
+        }
         while let Some(slot) = self.slots.expired(now) {
-            if slot.offer || matches!(slot.told, Told::Solicited(_)) {
-                let code = match slot.told {
-                    Told::Solicited(_) => 480,
-                    Told::Connected => 408,
-                    _ => 488,
-                };
-                self.rejected(slot, SignalFailure::new(code, "the client did not answer"), now);
-                self.unhold(now);
-            }
+            self.unanswered(slot, now);
+            self.unhold(now);
         }
         self.state == State::Dead && now.saturating_duration_since(self.since) >= REAPED_AFTER
     }

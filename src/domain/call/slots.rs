@@ -27,6 +27,8 @@ pub enum Told {
     Request(Exchange),
     /// The other end asks for one.
     Solicited(Exchange),
+    /// The client is back and has taken the call over: an offer of its is welcome, and nobody waits for it.
+    Back,
 }
 
 /// One message that waits for an answer.
@@ -85,13 +87,15 @@ impl Slots {
     /// What a rejection answers: the oldest that bore an offer or asked for one, else the oldest.
     pub fn reject(&mut self, tag: Option<&Tag>) -> Outcome<Slot> {
         let fits = |slot: &Slot| tag.is_none_or(|tag| slot.tag.as_ref() == Some(tag));
-        let wants = |slot: &Slot| slot.offer || matches!(slot.told, Told::Solicited(_));
+        let wants = |slot: &Slot| slot.offer || matches!(slot.told, Told::Solicited(_) | Told::Back);
         let at = self.0.iter().position(|slot| wants(slot) && fits(slot)).or_else(|| self.0.iter().position(fits));
         at.and_then(|at| self.0.remove(at)).ok_or_else(|| Fault::state("nothing waits for an answer"))
     }
 
     /// The solicitation that an update answers: of this device, or the only one there is.
     pub fn solicited(&mut self, tag: Option<&Tag>) -> Option<Slot> {
+        // With its offer the client has done what it was asked for when it was back.
+        self.0.retain(|slot| slot.told != Told::Back);
         let asks = |slot: &Slot| matches!(slot.told, Told::Solicited(_)) && tag.is_none_or(|tag| slot.tag.as_ref() == Some(tag));
         if tag.is_none() && self.0.iter().filter(|slot| asks(slot)).count() > 1 {
             return None;
@@ -114,6 +118,11 @@ impl Slots {
     pub fn expired(&mut self, now: Instant) -> Option<Slot> {
         let at = self.0.iter().position(|slot| now.saturating_duration_since(slot.since) >= PATIENCE)?;
         self.0.remove(at)
+    }
+
+    /// Takes the oldest.
+    pub fn take_oldest(&mut self) -> Option<Slot> {
+        self.0.pop_front()
     }
 
     /// When the oldest has waited for too long.

@@ -226,6 +226,14 @@ impl Desk {
         Ok(signaling)
     }
 
+    /// The connection is gone, and with it a session that lives by one. One that lives by the time has had its time when
+    /// it ends: nobody waits for its client then.
+    pub(super) fn connection_lost(&self) {
+        if let Some(signaling) = self.signaling.borrow().as_ref().filter(|_| self.kind == Kind::Connection) {
+            signaling.connection_lost();
+        }
+    }
+
     /// What the session says of news about its roster: nothing, unless it wants to hear of them.
     pub fn told_of_roster(&self, news: &[RosterNews]) -> Vec<Element> {
         let signaling = self.signaling.borrow();

@@ -145,6 +145,8 @@ impl Session {
     fn say(&self, message: &Element, ctx: &mut Context<Self>) -> Option<Ticket> {
         let ticket = self.outbox.notice(message);
         if ticket.is_none() {
+            // The network may be to blame as well as the client.
+            self.desk.connection_lost();
             ctx.stop();
         }
         ticket
@@ -259,6 +261,9 @@ impl Handler<Incoming> for Session {
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|after, session, ctx| {
             session.last_request = Instant::now();
             if after == After::Close || session.outbox.is_closed() {
+                if after != After::Close {
+                    session.desk.connection_lost();
+                }
                 session.outbox.close();
                 ctx.stop();
             } else {
@@ -295,6 +300,7 @@ impl Handler<Secured> for Session {
 impl Handler<ConnectionGone> for Session {
     type Result = ();
     fn handle(&mut self, _: ConnectionGone, ctx: &mut Self::Context) {
+        self.desk.connection_lost();
         ctx.stop();
     }
 }

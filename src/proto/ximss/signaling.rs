@@ -6,7 +6,7 @@
 use super::form;
 use super::outbox::{Outbox, Ticket};
 use crate::domain::access::Caller;
-use crate::domain::call::actors::{Ask, CallLeg, JoinWith, SessionEnded, Where};
+use crate::domain::call::actors::{Ask, CallLeg, ClientBack, ClientLost, JoinWith, SessionEnded, Where};
 use crate::domain::call::leg::Command;
 use crate::domain::house::House;
 use crate::domain::im::{self, Conversations};
@@ -26,7 +26,7 @@ use crate::model::time::Timestamp;
 use crate::model::value::Value;
 use crate::xml::Element;
 use actix::{Addr, Recipient};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,6 +53,10 @@ pub struct Signaling {
     /// With whom it talks.
     pub conversations: RefCell<Conversations>,
     bound: RefCell<Option<Bound>>,
+    /// It was entered under a name that it would have or none: a client that is to be known again.
+    fixed: Cell<bool>,
+    /// Its connection was lost, which ends it.
+    lost: Cell<bool>,
     /// Its entries for the calls of other accounts.
     bound_for: RefCell<Vec<Bound>>,
     /// As the last `signalBind` asked for it; it holds on after `signalUnbind` for what is still under way.
@@ -87,6 +91,8 @@ impl Signaling {
             inbox: Inbox::new(wake),
             conversations: RefCell::default(),
             bound: RefCell::default(),
+            fixed: Cell::default(),
+            lost: Cell::default(),
             bound_for: RefCell::default(),
             wants: RefCell::default(),
             messages: RefCell::new(Pace::new(MESSAGES.0, MESSAGES.1, Instant::now())),
@@ -102,13 +108,48 @@ impl Signaling {
         }
     }
 
-    /// Enters the session among those that take signals; an entry it had goes. Where it is refused, that one stays.
+    /// Enters the session among those that take signals; an entry it had goes. Where it is refused, that one stays. Under a
+    /// fixed name it takes over the calls of a session of that name that has lost its connection just now.
     pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<()> {
         let (wants, owner) = (applicant.wants.clone(), applicant.caller.clone());
+        let fixed = applicant.client.clone().filter(|_| taken == NameTaken::Refuse);
         let bound = self.house.signals.bind(applicant, taken)?;
-        *self.owner.borrow_mut() = Some(owner);
+        self.fixed.set(fixed.is_some());
+        *self.owner.borrow_mut() = Some(owner.clone());
         (*self.wants.borrow_mut(), *self.bound.borrow_mut()) = (wants, Some(bound));
+        for (name, leg) in fixed.map(|client| self.house.kept_legs.take(&owner.address, &client)).unwrap_or_default() {
+            self.take_over(name, leg);
+        }
         Ok(())
+    }
+
+    /// Takes a call over by the name that it had, or by another where this session has had that already. The client hears
+    /// of it from the leg. Past the bound of calls it ends.
+    fn take_over(&self, name: LegName, leg: Addr<CallLeg>) {
+        let mut calls = self.calls.borrow_mut();
+        calls.retain(|(_, leg)| leg.connected());
+        let name = match name.number() {
+            Some(number) if self.inbox.take_number(number) => name,
+            None if !calls.iter().any(|(known, _)| *known == name) => name,
+            _ => self.inbox.next_call(),
+        };
+        if calls.iter().filter(|(known, _)| known.is_reserved() == name.is_reserved()).count() >= MOST_CALLS {
+            return tell(&leg, SessionEnded);
+        }
+        calls.push((name.clone(), leg.clone()));
+        tell(&leg, ClientBack { inbox: self.inbox.clone(), name });
+    }
+
+    /// The connection that the session lives by is lost: the client may come back.
+    pub fn connection_lost(&self) {
+        self.lost.set(true);
+    }
+
+    /// The name under which the calls of a session are kept that has lost its connection.
+    fn is_kept_as(&self) -> Option<(AccountAddress, ClientId)> {
+        let bound = self.bound.borrow();
+        let binding = bound.as_ref().filter(|_| self.lost.get() && self.fixed.get())?.binding();
+        Some((binding.caller.address.clone(), binding.client.clone()))
     }
 
     /// Enters the session for the calls of another account, too.
@@ -352,19 +393,26 @@ impl Drop for Signaling {
             presence::direct(&self.house, (&owner.address, self.client()), &to, client.as_ref(), Presence::default());
         }
         self.presence.take();
+        // Entered there before the name is free here, or whoever takes that would not find them.
+        let kept_as = self.is_kept_as();
+        for (name, leg) in self.calls.take() {
+            let kept = kept_as.as_ref().and_then(|(account, client)| self.house.kept_legs.keep(account, client, name, leg.clone()));
+            match kept {
+                Some(kept) => tell(&leg, ClientLost { inbox: self.inbox.clone(), kept }),
+                None => tell(&leg, SessionEnded),
+            }
+        }
         self.unbind();
         let mut messages = self.said.take();
         self.forget_heard(&mut messages);
         let mut messages: Vec<Arc<HandedIm>> = messages.into_iter().map(|(_, message)| message).collect();
-        let mut calls: Vec<Addr<CallLeg>> = self.calls.take().into_iter().map(|(_, leg)| leg).collect();
         for item in self.inbox.close() {
             match item {
-                Item::Call(_, leg) => calls.push(leg),
+                Item::Call(_, leg) => tell(&leg, SessionEnded),
                 Item::Signal(Signal::Im(message)) => messages.push(message),
                 Item::Signal(_) => {}
             }
         }
-        calls.iter().for_each(|leg| tell(leg, SessionEnded));
         if let Some(owner) = owner {
             im::put_back(self.house.clone(), owner, messages.into_iter().filter_map(HandedIm::unheard).collect());
         }

@@ -4,9 +4,10 @@
 
 use super::{Call, FromLeg, Join};
 use crate::domain::call::counted::{Counted, LEGS};
+use crate::domain::call::kept::Kept;
 use crate::domain::call::leg::{Command, Leg, Said, State};
 use crate::domain::call::shown::Shown;
-use crate::domain::signals::Inbox;
+use crate::domain::signals::{Inbox, Refused};
 use crate::domain::tell::tell;
 use crate::model::call::{CallSignal, LegId, LegName};
 use crate::model::fault::Outcome;
@@ -41,6 +42,31 @@ pub struct Place {
 #[rtype(result = "()")]
 pub struct SessionEnded;
 
+/// The session of a leg has lost its connection, and is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ClientLost {
+    /// That of the session.
+    pub inbox: Inbox,
+    /// The leg's place among those that wait.
+    pub kept: Kept,
+}
+
+/// Another session takes the leg over: its client is back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ClientBack {
+    /// That of the session.
+    pub inbox: Inbox,
+    /// Its name for the leg.
+    pub name: LegName,
+}
+
+/// The server ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ServerEnds;
+
 /// A call speaks to one of its legs.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -59,28 +85,44 @@ pub struct CallLeg {
     inbox: Inbox,
     shown: Shown,
     timer: Option<(SpawnHandle, Instant)>,
+    /// Where it is found while it waits for its client.
+    kept: Option<Kept>,
     _counted: Counted,
 }
 
 impl CallLeg {
     /// A leg of a call, by the client's name for it.
     pub(super) fn new(machine: Leg, name: LegName, place: Place, inbox: Inbox, shown: Shown) -> Self {
-        Self { machine, name, place, inbox, shown, timer: None, _counted: Counted::new(LEGS) }
+        Self { machine, name, place, inbox, shown, timer: None, kept: None, _counted: Counted::new(LEGS) }
     }
 
     fn run(&mut self, ctx: &mut Context<Self>) {
         self.shown.follow(self.machine.state());
-        let mut gone = false;
-        for said in self.machine.said() {
-            match said {
-                Said::Client(event) => gone |= self.inbox.push(Signal::Call(self.name.clone(), event)).is_err(),
-                Said::Call(signal) => tell(&self.place.call, FromLeg(self.place.leg, signal)),
+        let unheard = self.carry();
+        if let Some(why) = unheard.filter(|_| self.machine.state() != State::Dead) {
+            // How a session ended is still on its way here; a leg that can wait for that does.
+            if why == Refused::Full || !self.machine.client_lost(Instant::now()) {
+                return self.end(ctx);
             }
+            self.carry();
         }
-        if gone && self.machine.state() != State::Dead {
+        // Nobody is there to release it.
+        if self.machine.is_away() && self.machine.state() == State::Dead {
             return self.end(ctx);
         }
         self.watch_time(ctx);
+    }
+
+    /// Carries what the machine says. Gives why the client does not hear it, where it does not.
+    fn carry(&mut self) -> Option<Refused> {
+        let mut unheard = None;
+        for said in self.machine.said() {
+            match said {
+                Said::Client(event) => unheard = self.inbox.push(Signal::Call(self.name.clone(), event)).err().or(unheard),
+                Said::Call(signal) => tell(&self.place.call, FromLeg(self.place.leg, signal)),
+            }
+        }
+        unheard
     }
 
     /// Nobody listens any more.
@@ -164,6 +206,43 @@ impl Handler<BelongsTo> for CallLeg {
         self.machine.belongs_to(place.leg);
         self.place = place;
         self.run(ctx);
+    }
+}
+
+impl Handler<ClientLost> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, ClientLost { inbox, kept }: ClientLost, ctx: &mut Self::Context) {
+        // Whoever has taken it over meanwhile has taken it out of those that wait, too.
+        if !self.inbox.is(&inbox) {
+            return;
+        }
+        if !self.machine.client_lost(Instant::now()) {
+            return self.end(ctx);
+        }
+        self.kept = Some(kept);
+        self.run(ctx);
+    }
+}
+
+impl Handler<ClientBack> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, ClientBack { inbox, name }: ClientBack, ctx: &mut Self::Context) {
+        // That the old session is gone may be on its way here still.
+        if !self.machine.client_lost(Instant::now()) {
+            return self.end(ctx);
+        }
+        self.kept = None;
+        (self.inbox, self.name) = (inbox, name);
+        self.machine.client_back(Instant::now());
+        self.run(ctx);
+    }
+}
+
+impl Handler<ServerEnds> for CallLeg {
+    type Result = ();
+    fn handle(&mut self, _: ServerEnds, ctx: &mut Self::Context) {
+        self.machine.server_ends();
+        self.end(ctx);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Whole calls of machines: every word is carried until nobody has more to say, and what must hold is looked at.
 
+mod away;
+
 use super::*;
+use crate::domain::call::leg::away::GRACE;
 use crate::domain::call::leg::{Command, Leg, Said, State};
 use crate::domain::call::stages::{Decision, Stage};
 use crate::model::call::{CallEvent, CallId};
@@ -14,6 +17,8 @@ struct World {
     hub: Hub,
     legs: BTreeMap<LegId, Leg>,
     heard: BTreeMap<LegId, Vec<CallEvent>>,
+    /// Since when clients are gone.
+    gone: BTreeMap<LegId, Instant>,
     reports: Vec<String>,
     joins: Vec<Sdp>,
     adopted: Vec<Result<(LegId, Option<Sdp>), SignalFailure>>,
@@ -49,7 +54,18 @@ impl World {
         }
         let invitation = Invitation { call_id, from: party("alice"), transferred_by: None, sdp: offer, askers: vec![LegId::CALLER] };
         let hub = Hub::new(caller, invitation, target, now);
-        let mut world = Self { hub, legs, heard: BTreeMap::new(), reports: vec![], joins: vec![], adopted: vec![], rules, now, last: 1 };
+        let mut world = Self {
+            hub,
+            legs,
+            heard: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            reports: vec![],
+            joins: vec![],
+            adopted: vec![],
+            rules,
+            now,
+            last: 1,
+        };
         world.settle();
         world
     }
@@ -123,6 +139,21 @@ impl World {
         done
     }
 
+    /// A client loses its connection. True where its leg waits for it.
+    fn lose(&mut self, leg: u32) -> bool {
+        let waits = self.legs.get_mut(&LegId(leg)).unwrap().client_lost(self.now);
+        self.gone.insert(LegId(leg), self.now);
+        self.settle();
+        waits
+    }
+
+    /// It is back.
+    fn back(&mut self, leg: u32) {
+        self.legs.get_mut(&LegId(leg)).unwrap().client_back(self.now);
+        self.gone.remove(&LegId(leg));
+        self.settle();
+    }
+
     fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         for leg in self.legs.values_mut() {
@@ -149,6 +180,10 @@ impl World {
             Phase::Leaving { kept, leaving, .. } => assert!(alive(kept) && alive(leaving)),
             Phase::Ringing(_) => assert!(self.legs.is_empty() || self.hub.caller != Caller::Leg || alive(&LegId::CALLER)),
             Phase::Over => {}
+        }
+        for (leg, since) in &self.gone {
+            let waits = self.state(leg.0) == State::Connected && self.now < *since + GRACE;
+            assert!(waits || self.state(leg.0) == State::Dead, "nobody is there for {leg:?}");
         }
         let talks = |leg: &Leg| matches!(leg.state(), State::Connected | State::Connecting | State::Accepting);
         let talking = self.legs.values().filter(|leg| talks(leg)).count();
@@ -406,6 +441,8 @@ fn rules() -> impl Strategy<Value = (Vec<Stage>, Decision)> {
 enum Event {
     Ask(usize, Command),
     SessionEnds(usize),
+    Lost(usize),
+    Back(usize),
     Pass(u64),
 }
 
@@ -413,7 +450,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         12 => (0usize..6, command()).prop_map(|(leg, command)| Event::Ask(leg, command)),
         1 => (0usize..6).prop_map(Event::SessionEnds),
-        2 => prop_oneof![Just(1u64), Just(21), Just(181)].prop_map(Event::Pass),
+        2 => (0usize..6).prop_map(Event::Lost),
+        2 => (0usize..6).prop_map(Event::Back),
+        2 => prop_oneof![Just(1u64), Just(14), Just(21), Just(181)].prop_map(Event::Pass),
     ]
 }
 
@@ -428,7 +467,18 @@ proptest! {
         for event in events {
             let nth = |world: &World, n: usize| world.legs.keys().nth(n % world.legs.len().max(1)).copied();
             match event {
-                Event::Ask(n, command) => if let Some(leg) = nth(&world, n) { let _ = world.ask(leg.0, command); },
+                // Whoever is gone asks for nothing.
+                Event::Ask(n, command) => if let Some(leg) = nth(&world, n).filter(|leg| !world.gone.contains_key(leg)) {
+                    let _ = world.ask(leg.0, command);
+                },
+                Event::Lost(n) => if let Some(leg) = nth(&world, n) { world.lose(leg.0); },
+                Event::Back(n) => if let Some(leg) = nth(&world, n) {
+                    let (waits, since) = (world.state(leg.0) == State::Connected, world.gone.get(&leg).copied());
+                    world.heard.clear();
+                    world.back(leg.0);
+                    let told = matches!(world.heard(leg.0).first(), Some(CallEvent::Connected { sdp: None, .. }));
+                    prop_assert_eq!(told, waits && since.is_some());
+                },
                 Event::SessionEnds(n) => if let Some(leg) = nth(&world, n) {
                     world.legs.get_mut(&leg).unwrap().session_ended();
                     world.settle();

@@ -20,6 +20,9 @@ impl Leg {
             }
             return;
         }
+        if self.is_away() {
+            return self.hear_away(signal, now);
+        }
         if self.slots.holds_offer() && self.bears_offer(&signal) && self.held.len() < MOST_HELD {
             self.held.push_back(signal);
             return;
@@ -48,10 +51,10 @@ impl Leg {
         }
     }
 
-    fn take_in(&mut self, signal: CallSignal, now: Instant) {
+    pub(super) fn take_in(&mut self, signal: CallSignal, now: Instant) {
         match signal {
             CallSignal::Invite { call_id, from, transferred_by, sdp } => {
-                (self.call_id, self.offered) = (call_id.clone(), sdp.is_some());
+                (self.call_id, self.offered, self.peer) = (call_id.clone(), sdp.is_some(), from.clone());
                 self.tell(CallEvent::Incoming { call_id, from, transferred_by, sdp });
             }
             CallSignal::Provisional { tag, sdp, .. } => self.provisioned(tag, sdp, now),
@@ -85,7 +88,7 @@ impl Leg {
                 }
             }
             CallSignal::Moved { to, call_id } => {
-                self.call_id = call_id.clone();
+                (self.call_id, self.peer) = (call_id.clone(), to.clone());
                 self.moved = self.update.is_some().then(|| to.clone());
                 self.tell(CallEvent::Transferred { to, call_id });
             }
@@ -121,7 +124,7 @@ impl Leg {
         if let Some((_, other)) = self.update.take_if(|(_, other)| other.as_ref() != Some(&tag)) {
             self.updated(other, Err(SignalFailure::new(487, "another device has taken the call")));
         }
-        self.call_id = call_id.clone();
+        (self.call_id, self.peer, self.tag) = (call_id.clone(), by.clone(), tag.clone());
         self.tell(CallEvent::Connected { tag, call_id, by, sdp });
         if !offer {
             self.call(CallSignal::Acknowledged { sdp: None });

@@ -20,8 +20,10 @@ pub const OPS: &[Op] = &[Op::of::<Bind>(), Op::of::<Unbind>()];
 
 const CLIENT: Attr<ClientId> =
     Attr::new("clientID", "the session's name among those of the account that take signals; without it: one is made up");
-const MODE: Attr<String> =
-    Attr::new("mode", "what to do where the name is taken: fixed refuses, kill ends the other session, else another name is made up");
+const MODE: Attr<String> = Attr::new(
+    "mode",
+    "what to do where the name is taken: fixed refuses, kill ends the other session, else another name is made up. A client that loses its connection while it has a fixed name finds its connected calls again: bound with the same fixed name within 15 seconds, the next session is told of each by callConnected, under the name it had if that is free, and asked for a new offer by callUpdateSolicited",
+);
 const PRESENCE: Attr<YesNo> = Attr::new("presence", "yes: tell of the roster and of presence");
 const READ_IM: Attr<String> = Attr::new("readIM", "1: tell instant messages in the extended form");
 
