@@ -7,9 +7,9 @@ use crate::tally::Tally;
 #[derive(Default)]
 pub struct Memory(Vec<f64>);
 
-/// What the median of the last third may be, as a share of that of the second: what is full stays full, but the
-/// allocator's heaps still spread a little.
-const GROWTH: f64 = 1.03;
+/// What the median of the last third may be above that of the second: a share, and KB for a piece or two by which the
+/// allocator's heaps spread.
+const GROWTH: (f64, f64) = (1.03, 2_048.0);
 
 /// Samples below which nothing is said about growth.
 const ENOUGH: usize = 30;
@@ -87,7 +87,7 @@ impl Verdict<'_> {
             return true;
         }
         let [first, second, last] = self.memory.thirds();
-        let most = second * GROWTH;
+        let most = second * GROWTH.0 + GROWTH.1;
         println!("soak: memory by thirds {first:.0}, {second:.0}, {last:.0} KB; the last may be {most:.0}");
         last <= most
     }
