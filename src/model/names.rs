@@ -163,7 +163,7 @@ impl Address {
     }
     /// Equal for routing: the local part compared without case.
     pub fn same_as(&self, other: &Self) -> bool {
-        self.domain == other.domain && fold(&self.local) == fold(&other.local)
+        self.domain == other.domain && self.local.chars().map(fold_char).eq(other.local.chars().map(fold_char))
     }
 }
 

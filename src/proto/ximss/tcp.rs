@@ -92,7 +92,8 @@ impl Stream {
 
     /// Writes messages, each with its zero: small ones together, large ones without copying them.
     async fn say(&mut self, messages: &VecDeque<Outgoing>, patience: Duration) -> io::Result<()> {
-        let mut together = Vec::new();
+        let all = messages.iter().map(|message| message.bytes().len() + 1).sum::<usize>();
+        let mut together = Vec::with_capacity(if all <= LARGE { all } else { 0 });
         for message in messages {
             let bytes = message.bytes();
             if together.len() + bytes.len() > LARGE {
