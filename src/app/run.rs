@@ -177,8 +177,12 @@ impl Server {
         doors.close();
         admin.close();
         let house = &self.premises.house;
-        // Those that wait for their clients wait in vain; the others end with their sessions.
-        house.kept_legs.all().iter().for_each(|leg| tell(leg, ServerEnds));
+        // Those that wait for their clients wait in vain, which is told at the other ends before their sessions end, too.
+        let kept = house.kept_legs.all();
+        if !kept.is_empty() {
+            kept.iter().for_each(|leg| tell(leg, ServerEnds));
+            tokio::time::sleep(LOOK * 5).await;
+        }
         house.sessions.end(None, End::ShuttingDown);
         let gone = async {
             while house.sessions.count() > 0 {

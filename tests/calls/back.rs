@@ -4,7 +4,6 @@
 use super::support::device::{Device, Way};
 use super::support::server::{DOMAIN, Server};
 use super::{address, server, wait_until_no_call};
-use std::time::Duration;
 
 const FIXED: &str = "<signalBind clientID=\"desk\" mode=\"fixed\"/>";
 
@@ -42,7 +41,7 @@ fn vanish(server: &Server, device: Device) {
     let before = sessions();
     device.vanish();
     while sessions() >= before {
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::yield_now();
     }
 }
 
@@ -50,7 +49,6 @@ fn vanish(server: &Server, device: Device) {
 fn bind_when_free(device: &mut Device, bind: &str) {
     while let Err((number, text)) = device.try_ask(bind) {
         assert_eq!(number, "511", "{text}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -176,7 +174,8 @@ fn the_other_end_may_hang_up_meanwhile() {
 #[test]
 fn calls_end_at_once_without_a_fixed_name_and_after_a_goodbye() {
     let server = server("");
-    let lost: [(&str, fn(Device)); 5] = [
+    type Loss = fn(Device);
+    let lost: [(&str, Loss); 5] = [
         ("<signalBind clientID=\"desk\"/>", Device::vanish),
         ("<signalBind clientID=\"desk\" mode=\"kill\"/>", Device::vanish),
         ("<signalBind mode=\"fixed\"/>", Device::vanish),
@@ -232,4 +231,14 @@ fn a_call_gets_another_name_where_its_own_is_taken() {
     assert_eq!(carol.hear("callDisconnected").get("signalCode"), Some("486"));
     [alice, carol, next].into_iter().for_each(Device::leave);
     wait_until_no_call(&server);
+}
+
+#[test]
+fn a_server_that_ends_ends_the_calls_that_wait() {
+    let mut server = server("");
+    let [mut alice, bob, next] = talking(&server, FIXED, Way::Tcp);
+    next.leave();
+    vanish(&server, bob);
+    server.stop();
+    alice.hears("<callDisconnected callLeg=\"a\" signalCode=\"503\" errorText=\"the server is shutting down\"/>");
 }

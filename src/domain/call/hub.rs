@@ -50,7 +50,7 @@ pub enum Caller {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Devices ring.
-    Ringing(Fork),
+    Ringing(Box<Fork>),
     /// Two ends talk. The callee may still wait for the caller's word.
     Talking {
         /// One end.
@@ -98,7 +98,8 @@ impl Hub {
         if caller == Caller::Leg {
             parties.insert(LegId::CALLER, invitation.from.clone());
         }
-        let mut hub = Self { caller, phase: Phase::Ringing(fork), parties, invitation, transfers: 0, exchanges: 0, out: Vec::new() };
+        let mut hub =
+            Self { caller, phase: Phase::Ringing(Box::new(fork)), parties, invitation, transfers: 0, exchanges: 0, out: Vec::new() };
         if hub.caller != Caller::Leg {
             hub.report("calling self");
         }
