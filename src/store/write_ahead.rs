@@ -118,12 +118,10 @@ impl WriteAhead {
         let there = file.len()?;
         if there < size {
             file.set_len(size)?;
-            let zeros = [0; 1 << 16];
-            let mut at = there;
-            while at < size {
-                let step = (size - at).min(zeros.len() as u64);
-                file.write(at, zeros.get(..step as usize).unwrap_or_default())?;
-                at += step;
+            // Page by page: a system that keeps larger pieces in memory counts all of a piece as written for each record.
+            for at in (there..size).step_by(PAGE) {
+                let step = (size - at).min(PAGE as u64);
+                file.write(at, [0; PAGE].get(..step as usize).unwrap_or_default())?;
             }
             file.sync_data()?;
         }
