@@ -18,7 +18,7 @@
 //! and the bindings of XIMSS to HTTP and WebSocket knows the web framework, nothing but `store` knows the database.
 //!
 //! # What must hold
-//! - What a client is told is done is on disk: one write and one sync (`store::write_ahead`). Jobs share a commit when they
+//! - What a client is told is done is on disk, mostly by one write and one sync (`store::write_ahead`). Jobs share a commit when they
 //!   come together, and none waits for company (`store::writer`); only after the commit does anyone hear of the change
 //!   (`store::feed`).
 //! - No thread that runs actors ever blocks: store questions run on reading threads, changes on the writer's, key
@@ -27,6 +27,8 @@
 //!   (`domain::tell`).
 //! - Memory is bounded by limits that have names (`model::limits`), a client that does not read is cut off
 //!   (`proto::ximss::outbox`).
+//! - Whoever is not entitled to know hears the same of an account that does not exist and of one that cannot be reached
+//!   (`domain::strangers`).
 //! - Bad input is a `Fault` with a number and a short text; its cause, if it is ours, is in the log and never on the
 //!   wire. A broken invariant is a panic, and ends one job or one actor.
 //! - An operation is one struct and one row in the table (`proto::ximss::table`), which dispatches, documents and tests.

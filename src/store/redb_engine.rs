@@ -67,29 +67,28 @@ pub(super) struct RedbEngine {
     health: Health,
 }
 
-/// What the log holds that the database does not is done again, in memory as it was.
+/// Opens the files. The cause of a failure is in words.
 fn open_files(source: &Source, size: u64) -> Result<State, DatabaseError> {
     let (database, file) = source()?;
     let mut log = WriteAhead::new(file, size).map_err(StorageError::Io)?;
-    if let Some(lap) = stored_lap(&database).map_err(corrupted)? {
-        let mut tx = database.begin_write().map_err(corrupted)?;
-        log.replay(lap, &mut |step| {
-            let definition: TableDefinition<&[u8], &[u8]> = TableDefinition::new(step.table);
-            let failed = |e: redb::Error| Fault::logged("the write-ahead log cannot be taken in", e);
-            let mut table = tx.open_table(definition).map_err(|e| failed(e.into()))?;
-            let done = match step.value {
-                Some(value) => table.insert(step.key, value),
-                None => table.remove(step.key),
-            };
-            done.map(drop).map_err(|e| failed(e.into()))
-        })
-        .map_err(corrupted)?;
-        if log.has_records() {
-            tx.set_durability(Durability::None).map_err(corrupted)?;
-            tx.commit().map_err(corrupted)?;
-        }
-    }
+    catch_up(&database, &mut log).map_err(|e| StorageError::Io(std::io::Error::other(e.to_string())))?;
     Ok(State::Open(database, Arc::new(Mutex::new(log))))
+}
+
+/// What the log holds that the database does not is done again, in memory as it was.
+fn catch_up(database: &Database, log: &mut WriteAhead) -> Result<(), redb::Error> {
+    let Some(lap) = stored_lap(database)? else { return Ok(()) };
+    let mut tx = database.begin_write()?;
+    tx.set_durability(Durability::None)?;
+    log.replay(lap, &mut |step| {
+        let mut table = tx.open_table(TableDefinition::<&[u8], &[u8]>::new(step.table))?;
+        match step.value {
+            Some(value) => table.insert(step.key, value)?,
+            None => table.remove(step.key)?,
+        };
+        Ok(())
+    })?;
+    if log.has_records() { Ok(tx.commit()?) } else { Ok(tx.abort()?) }
 }
 
 fn stored_lap(database: &Database) -> Result<Option<u64>, redb::Error> {
@@ -100,14 +99,9 @@ fn stored_lap(database: &Database) -> Result<Option<u64>, redb::Error> {
     Ok(table.get(LAP)?.and_then(|lap| lap.value().try_into().ok()).map(u64::from_be_bytes))
 }
 
-/// For people who start the server: the cause is in words.
-fn corrupted(cause: impl std::fmt::Display) -> DatabaseError {
-    StorageError::Io(std::io::Error::other(cause.to_string())).into()
-}
-
 /// Makes everything durable in the database itself, and begins a lap of the log.
 fn checkpoint(mut tx: WriteTransaction, log: &mut WriteAhead) -> Result<(), redb::Error> {
-    let lap = write_ahead::lap().map_err(|_| std::io::Error::other("no random numbers"))?;
+    let lap = write_ahead::lap()?;
     tx.open_table(definition(META))?.insert(LAP, lap.to_be_bytes().as_slice())?;
     tx.set_quick_repair(true);
     tx.commit()?;

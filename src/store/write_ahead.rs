@@ -11,7 +11,6 @@
 //! earlier lap, which may be a message somebody made to look like a record, are never taken for one.
 
 use super::tables::Table;
-use crate::model::fault::{Fault, Outcome};
 use redb::StorageBackend;
 use std::io;
 
@@ -164,19 +163,22 @@ impl WriteAhead {
     /// Reads the records of a lap in order, which this log goes on with. Ends where a record is not whole: nobody was
     /// told that it is done. What is read may be in the system's memory alone, after a sync that failed or a kill before
     /// it: so it is written once more and synced, before anyone sees it or a later record stands on it.
-    pub fn replay(&mut self, lap: u64, each: &mut dyn FnMut(Step<'_>) -> Outcome<()>) -> Outcome<()> {
+    pub fn replay(&mut self, lap: u64, each: &mut dyn FnMut(Step<'_>) -> Result<(), redb::Error>) -> Result<(), redb::Error> {
         self.begin(Some(lap));
-        let failed = |e| Fault::logged("the write-ahead log cannot be read and written", e);
-        while let Some(record) = self.read(lap).map_err(failed)? {
-            self.file.write(self.at, &record).map_err(failed)?;
+        while let Some(record) = self.read(lap)? {
+            self.file.write(self.at, &record)?;
             let mut steps = record.get(HEAD..).unwrap_or_default();
             while !steps.is_empty() {
-                each(step(&mut steps).ok_or_else(|| Fault::logged("the write-ahead log is damaged", self.number))?)?;
+                let damaged = || redb::Error::Corrupted("a record of the write-ahead log is whole and makes no sense".to_owned());
+                each(step(&mut steps).ok_or_else(damaged)?)?;
             }
             self.number += 1;
             self.at += record.len().next_multiple_of(PAGE) as u64;
         }
-        if self.has_records() { self.file.sync_data().map_err(failed) } else { Ok(()) }
+        if self.has_records() {
+            self.file.sync_data()?;
+        }
+        Ok(())
     }
 
     /// The next record of the lap, if there is one and it is whole.
@@ -213,9 +215,9 @@ fn fill(bytes: &mut [u8], at: usize, with: &[u8]) {
 }
 
 /// A number for a new lap, which nobody can guess.
-pub(super) fn lap() -> Outcome<u64> {
+pub(super) fn lap() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|e| Fault::logged("no random numbers", e))?;
+    getrandom::fill(&mut bytes).map_err(|e| io::Error::other(format!("no random numbers: {e}")))?;
     Ok(u64::from_le_bytes(bytes))
 }
 
