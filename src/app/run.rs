@@ -11,10 +11,8 @@ use super::premises::{DataLock, Locked, Premises, make_directory};
 use super::problem::{Done, Problem};
 use super::supervise::{Background, every};
 use super::{first_admin, metrics, notify};
-use crate::domain::call::actors::ServerEnds;
 use crate::domain::house::House;
 use crate::domain::sessions::End;
-use crate::domain::tell::tell;
 use crate::domain::{indexer, journal, queue, sweeper};
 use crate::proto::http::server::{self, Guests, Listeners, WebServer, WebSettings};
 use crate::proto::net::documents::HttpDocuments;
@@ -177,12 +175,6 @@ impl Server {
         doors.close();
         admin.close();
         let house = &self.premises.house;
-        // Those that wait for their clients wait in vain, which is told at the other ends before their sessions end, too.
-        let kept = house.kept_legs.all();
-        if !kept.is_empty() {
-            kept.iter().for_each(|leg| tell(leg, ServerEnds));
-            tokio::time::sleep(LOOK * 5).await;
-        }
         house.sessions.end(None, End::ShuttingDown);
         let gone = async {
             while house.sessions.count() > 0 {

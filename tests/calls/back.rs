@@ -234,11 +234,30 @@ fn a_call_gets_another_name_where_its_own_is_taken() {
 }
 
 #[test]
-fn a_server_that_ends_ends_the_calls_that_wait() {
-    let mut server = server("");
-    let [mut alice, bob, next] = talking(&server, FIXED, Way::Tcp);
+fn a_server_that_ends_says_once_that_a_call_is_over() {
+    let over = |leg: &str| format!("<callDisconnected callLeg=\"{leg}\" signalCode=\"503\" errorText=\"the server is shutting down\"/>");
+    // One end waits for its client.
+    let mut waiting = server("");
+    let [mut alice, bob, next] = talking(&waiting, FIXED, Way::Tcp);
     next.leave();
-    vanish(&server, bob);
-    server.stop();
-    alice.hears("<callDisconnected callLeg=\"a\" signalCode=\"503\" errorText=\"the server is shutting down\"/>");
+    vanish(&waiting, bob);
+    waiting.stop();
+    alice.hears(&over("a"));
+
+    let mut talks = server("");
+    let [mut alice, mut bob, _next] = talking(&talks, FIXED, Way::Tcp);
+    talks.stop();
+    alice.hears(&over("a"));
+    bob.hears(&over("inp1"));
+
+    let mut hung_up = server("");
+    let [mut alice, mut bob, _next] = talking(&hung_up, FIXED, Way::Tcp);
+    bob.ask("<callKill callLeg=\"inp1\"/>");
+    alice.hears("<callDisconnected callLeg=\"a\"/>");
+    hung_up.stop();
+    for mut device in [alice, bob] {
+        // It comes last.
+        device.hear("alert");
+        assert!(device.take(|message| message.name == "callDisconnected").is_none());
+    }
 }

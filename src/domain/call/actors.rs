@@ -7,7 +7,7 @@
 mod finding;
 mod leg;
 
-pub use leg::{Ask, CallLeg, ClientBack, ClientLost, JoinWith, Place, ServerEnds, SessionEnded, Where};
+pub use leg::{Ask, CallLeg, ClientBack, ClientLost, JoinWith, Place, SessionEnded, Where};
 
 use super::counted::{CALLS, Counted};
 use super::fork::{Device, Invitation};

@@ -84,9 +84,4 @@ impl KeptLegs {
         taken.sort_by_key(|(name, _)| name.number());
         taken
     }
-
-    /// All of them: the server ends.
-    pub fn all(&self) -> Vec<Addr<CallLeg>> {
-        self.with(|known| known.of.values().flatten().map(|waiting| waiting.leg.clone()).collect())
-    }
 }

@@ -443,20 +443,11 @@ impl Leg {
 
     /// The session is gone, and the client with it.
     pub fn session_ended(&mut self) {
-        self.ends(SignalFailure::new(480, "session closed"));
-    }
-
-    /// The server ends while the leg waits for its client.
-    pub fn server_ends(&mut self) {
-        self.ends(SignalFailure::new(503, "the server is shutting down"));
-    }
-
-    fn ends(&mut self, why: SignalFailure) {
         match self.state {
             State::Calling => self.call(CallSignal::Cancelled(None)),
             State::Alerting => self.call(CallSignal::Refused(SignalFailure::new(480, "the client is gone"))),
             State::Accepting | State::Connecting | State::Connected => {
-                self.call(CallSignal::Bye(Some(why)));
+                self.call(CallSignal::Bye(Some(SignalFailure::new(480, "session closed"))));
             }
             State::Dead => {}
         }

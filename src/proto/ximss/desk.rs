@@ -234,6 +234,11 @@ impl Desk {
         }
     }
 
+    /// What the session says of its calls where the server ends.
+    pub(super) fn farewell(&self) -> Vec<Element> {
+        self.signaling.borrow().as_ref().map(|signaling| signaling.farewell()).unwrap_or_default()
+    }
+
     /// What the session says of news about its roster: nothing, unless it wants to hear of them.
     pub fn told_of_roster(&self, news: &[RosterNews]) -> Vec<Element> {
         let signaling = self.signaling.borrow();

@@ -314,8 +314,9 @@ impl Handler<End> for Session {
                 ctx.stop();
             }
             End::ShuttingDown => {
-                let (now, zone) = (Timestamp::now(), self.desk.preferences().zone());
-                self.end_with(vec![form::alert(now, &zone, "The server is shutting down.")], ctx);
+                let (now, zone, mut last) = (Timestamp::now(), self.desk.preferences().zone(), self.desk.farewell());
+                last.push(form::alert(now, &zone, "The server is shutting down."));
+                self.end_with(last, ctx);
             }
             End::Replaced => self.end(ctx),
         }

@@ -15,7 +15,7 @@ use crate::domain::presence::{self, PresenceSource};
 use crate::domain::signals::{Applicant, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
 use crate::domain::tasks::Entry;
 use crate::domain::tell::tell;
-use crate::model::call::LegName;
+use crate::model::call::{CallEvent, LegName};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{HandedIm, InstantMessage};
 use crate::model::names::{AccountAddress, Address};
@@ -46,6 +46,14 @@ const MOST_TASK_NAMES: usize = 256;
 /// not released. Apart, so that nobody keeps another from calling by calling.
 const MOST_CALLS: usize = 64;
 
+/// A call in which the session has a leg.
+struct OpenCall {
+    name: LegName,
+    leg: Addr<CallLeg>,
+    /// The client has been told so, and has not released it yet.
+    is_over: bool,
+}
+
 /// What a session has of signaling.
 pub struct Signaling {
     /// What it has not yet heard.
@@ -63,7 +71,7 @@ pub struct Signaling {
     wants: RefCell<Wants>,
     messages: RefCell<Pace>,
     dialling: RefCell<Pace>,
-    calls: RefCell<Vec<(LegName, Addr<CallLeg>)>>,
+    calls: RefCell<Vec<OpenCall>>,
     presence: RefCell<Option<(PresenceSource, Presence)>>,
     /// To whom presence was sent alone: they hear of its end.
     directed: RefCell<Vec<(AccountAddress, Option<ClientId>)>>,
@@ -127,16 +135,16 @@ impl Signaling {
     /// of it from the leg. Past the bound of calls it ends.
     fn take_over(&self, name: LegName, leg: Addr<CallLeg>) {
         let mut calls = self.calls.borrow_mut();
-        calls.retain(|(_, leg)| leg.connected());
+        calls.retain(|call| call.leg.connected());
         let name = match name.number() {
             Some(number) if self.inbox.take_number(number) => name,
-            None if !calls.iter().any(|(known, _)| *known == name) => name,
+            None if !calls.iter().any(|call| call.name == name) => name,
             _ => self.inbox.next_call(),
         };
-        if calls.iter().filter(|(known, _)| known.is_reserved() == name.is_reserved()).count() >= MOST_CALLS {
+        if calls.iter().filter(|call| call.name.is_reserved() == name.is_reserved()).count() >= MOST_CALLS {
             return tell(&leg, SessionEnded);
         }
-        calls.push((name.clone(), leg.clone()));
+        calls.push(OpenCall { name: name.clone(), leg: leg.clone(), is_over: false });
         tell(&leg, ClientBack { inbox: self.inbox.clone(), name });
     }
 
@@ -263,11 +271,11 @@ impl Signaling {
     pub fn may_call(&self, name: &LegName) -> Outcome<()> {
         let mut calls = self.calls.borrow_mut();
         // Those that nobody has released end with the time.
-        calls.retain(|(_, leg)| leg.connected());
-        if calls.iter().any(|(known, _)| known == name) {
+        calls.retain(|call| call.leg.connected());
+        if calls.iter().any(|call| call.name == *name) {
             return Err(Fault::exists("call leg already exists"));
         }
-        if calls.iter().filter(|(name, _)| !name.is_reserved()).count() >= MOST_CALLS {
+        if calls.iter().filter(|call| !call.name.is_reserved()).count() >= MOST_CALLS {
             return Err(Fault::state("too many calls"));
         }
         self.may_dial()
@@ -275,32 +283,47 @@ impl Signaling {
 
     /// A call has a leg here.
     pub fn add_call(&self, name: LegName, leg: Addr<CallLeg>) {
-        self.calls.borrow_mut().push((name, leg));
+        self.calls.borrow_mut().push(OpenCall { name, leg, is_over: false });
     }
 
     /// A call rings. A session that has too many is busy.
     fn ring(&self, name: LegName, leg: Addr<CallLeg>) {
         let mut calls = self.calls.borrow_mut();
-        calls.retain(|(_, leg)| leg.connected());
-        if calls.iter().filter(|(name, _)| name.is_reserved()).count() >= MOST_CALLS {
+        calls.retain(|call| call.leg.connected());
+        if calls.iter().filter(|call| call.name.is_reserved()).count() >= MOST_CALLS {
             let busy = SignalFailure::new(486, "the user has too many calls");
             tell(&leg, Ask(Command::Reject(busy)));
             return tell(&leg, SessionEnded);
         }
-        calls.push((name, leg));
+        calls.push(OpenCall { name, leg, is_over: false });
+    }
+
+    /// The client has been told that a call is over.
+    fn is_over(&self, name: &LegName) {
+        if let Some(call) = self.calls.borrow_mut().iter_mut().find(|call| call.name == *name) {
+            call.is_over = true;
+        }
+    }
+
+    /// What the session says of its calls where the server ends.
+    pub fn farewell(&self) -> Vec<Element> {
+        let why = CallEvent::Disconnected(Some(SignalFailure::new(503, "the server is shutting down")));
+        let (calls, sdp_text) = (self.calls.borrow(), self.wants.borrow().sdp_text);
+        let open = calls.iter().filter(|call| !call.is_over && call.leg.connected());
+        open.map(|call| form::call::told(&call.name, &why, sdp_text)).collect()
     }
 
     fn call(&self, name: &LegName) -> Outcome<Addr<CallLeg>> {
         let calls = self.calls.borrow();
-        let found = calls.iter().find(|(known, _)| known == name).map(|(_, leg)| leg.clone());
+        let found = calls.iter().find(|call| call.name == *name).map(|call| call.leg.clone());
         found.ok_or_else(|| Fault::state("call leg does not exist"))
     }
 
     /// Takes a leg off: its name is free again.
     pub fn take_call(&self, name: &LegName) -> Outcome<Addr<CallLeg>> {
         let mut calls = self.calls.borrow_mut();
-        let at = calls.iter().position(|(known, _)| known == name).ok_or_else(|| Fault::state("call leg does not exist"))?;
-        Ok(calls.swap_remove(at).1)
+        let at = calls.iter().position(|call| call.name == *name).ok_or_else(|| Fault::state("call leg does not exist"))?;
+        Ok(calls.swap_remove(at).leg)
     }
 
     /// Asks a leg for something; one that has ended by itself has nothing more to do.
@@ -366,7 +389,12 @@ impl Signaling {
 
     fn told(&self, signal: &Signal) -> Element {
         match signal {
-            Signal::Call(leg, event) => form::call::told(leg, event, self.wants.borrow().sdp_text),
+            Signal::Call(leg, event) => {
+                if matches!(event, CallEvent::Disconnected(_) | CallEvent::TakenElsewhere(_)) {
+                    self.is_over(leg);
+                }
+                form::call::told(leg, event, self.wants.borrow().sdp_text)
+            }
             Signal::CallReport(text) => Element::new("makeCallReport").text(text.as_str()),
             Signal::Im(handed) => self.told_im(&handed.message),
             Signal::Task(event) => {
@@ -395,7 +423,7 @@ impl Drop for Signaling {
         self.presence.take();
         // Entered there before the name is free here, or whoever takes that would not find them.
         let kept_as = self.is_kept_as();
-        for (name, leg) in self.calls.take() {
+        for OpenCall { name, leg, .. } in self.calls.take() {
             let kept = kept_as.as_ref().and_then(|(account, client)| self.house.kept_legs.keep(account, client, name, leg.clone()));
             match kept {
                 Some(kept) => tell(&leg, ClientLost { inbox: self.inbox.clone(), kept }),

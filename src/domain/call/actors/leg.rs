@@ -62,11 +62,6 @@ pub struct ClientBack {
     pub name: LegName,
 }
 
-/// The server ends.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct ServerEnds;
-
 /// A call speaks to one of its legs.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -235,14 +230,6 @@ impl Handler<ClientBack> for CallLeg {
         (self.inbox, self.name) = (inbox, name);
         self.machine.client_back(Instant::now());
         self.run(ctx);
-    }
-}
-
-impl Handler<ServerEnds> for CallLeg {
-    type Result = ();
-    fn handle(&mut self, _: ServerEnds, ctx: &mut Self::Context) {
-        self.machine.server_ends();
-        self.end(ctx);
     }
 }
 
