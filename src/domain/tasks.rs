@@ -42,7 +42,7 @@ enum Ear {
 struct Running {
     owner: AccountId,
     ear: Ear,
-    /// The session or the task that started it, if it was started.
+    /// The session or the task that started it, if it was started: one of the same account.
     starter: Option<TaskId>,
 }
 
@@ -65,8 +65,30 @@ pub type MeetingKey = (AccountId, String, String);
 #[derive(Default)]
 struct Known {
     running: HashMap<TaskId, Running>,
+    /// The applications among them, by account; few each.
+    programs: HashMap<AccountId, Vec<TaskId>>,
     meetings: HashMap<MeetingKey, TaskId>,
     last: u64,
+}
+
+impl Known {
+    /// A task has ended. Gives the applications that it started.
+    fn end(&mut self, id: TaskId) -> Vec<Addr<Task>> {
+        self.meetings.retain(|_, task| *task != id);
+        let Some(ended) = self.running.remove(&id) else { return Vec::new() };
+        let Some(own) = self.programs.get_mut(&ended.owner) else { return Vec::new() };
+        own.retain(|task| *task != id);
+        if own.is_empty() {
+            self.programs.remove(&ended.owner);
+            return Vec::new();
+        }
+        let started = own.iter().filter_map(|task| self.running.get(task)).filter(|running| running.starter == Some(id));
+        let ears = started.filter_map(|running| match &running.ear {
+            Ear::Task(task, _) => Some(task.clone()),
+            Ear::Session(_) => None,
+        });
+        ears.collect()
+    }
 }
 
 /// The tasks that run. Cloning gives another handle.
@@ -88,16 +110,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let orphans = self.tasks.with(|known| {
-            known.running.remove(&self.id);
-            known.meetings.retain(|_, task| *task != self.id);
-            let started = known.running.values().filter(|running| running.starter == Some(self.id));
-            let ears = started.filter_map(|running| match &running.ear {
-                Ear::Task(task, _) => Some(task.clone()),
-                Ear::Session(_) => None,
-            });
-            ears.collect::<Vec<_>>()
-        });
+        let orphans = self.tasks.with(|known| known.end(self.id));
         orphans.iter().for_each(|task| tell(task, StarterEnded(self.id)));
     }
 }
@@ -110,12 +123,15 @@ impl Tasks {
 
     fn enter(&self, owner: AccountId, ear: Ear, starter: Option<TaskId>) -> Outcome<Entry> {
         let id = self.with(|known| {
-            let counts = |running: &&Running| running.owner == owner && matches!(running.ear, Ear::Task(..));
-            if matches!(ear, Ear::Task(..)) && known.running.values().filter(counts).count() >= MOST_TASKS {
-                return Err(Fault::quota("too many tasks"));
+            let id = TaskId(known.last + 1);
+            if matches!(ear, Ear::Task(..)) {
+                let own = known.programs.entry(owner).or_default();
+                if own.len() >= MOST_TASKS {
+                    return Err(Fault::quota("too many tasks"));
+                }
+                own.push(id);
             }
-            known.last += 1;
-            let id = TaskId(known.last);
+            known.last = id.0;
             known.running.insert(id, Running { owner, ear, starter });
             Ok(id)
         })?;
