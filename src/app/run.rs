@@ -199,7 +199,7 @@ impl Server {
     }
 }
 
-/// Arbiters: one per core, and two at least, so that one client's work does not hold up all others.
+/// Arbiters: one per core, and two at least, so that clients who come have another where one is busy (`net::placement`).
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().max(2))
 }

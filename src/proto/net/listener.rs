@@ -1,10 +1,11 @@
 //! Listening sockets and the loops that accept from them.
 //!
-//! Clients are dealt to the arbiters in turn. A loop outlives every error of accept: where the system has run out of
+//! Clients are dealt to the arbiters by their load (`placement`). A loop outlives every error of accept: where the system has run out of
 //! something it waits a little, so that it neither spins nor ends. Clients past the limit of their address hear so
 //! before they are let go.
 
 use super::limits::PerAddress;
+use super::placement::Placement;
 use crate::domain::house::House;
 use actix::ArbiterHandle;
 use futures_util::FutureExt;
@@ -14,7 +15,6 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -104,23 +104,18 @@ pub struct Arrival {
 /// The loops that accept, and what they share.
 pub struct Doors {
     house: Arc<House>,
-    arbiters: Arc<Vec<ArbiterHandle>>,
-    next: Arc<AtomicUsize>,
+    placement: Placement,
     places: PerAddress,
     lingering: Arc<Semaphore>,
     closed: CancellationToken,
 }
 
 impl Doors {
-    /// Doors that deal their clients to these arbiters in turn. Without any, all are served on the caller's.
-    pub fn new(house: Arc<House>, mut arbiters: Vec<ArbiterHandle>) -> Self {
-        if arbiters.is_empty() {
-            arbiters.push(actix::Arbiter::current());
-        }
+    /// Doors that deal their clients to these arbiters. Without any, all are served on the caller's.
+    pub fn new(house: Arc<House>, arbiters: Vec<ArbiterHandle>) -> Self {
         Self {
             house,
-            arbiters: Arc::new(arbiters),
-            next: Arc::default(),
+            placement: Placement::on(arbiters),
             places: PerAddress::default(),
             lingering: Arc::new(Semaphore::new(LINGERING.0)),
             closed: CancellationToken::new(),
@@ -143,8 +138,7 @@ impl Doors {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let door = Door {
             house: self.house.clone(),
-            arbiters: self.arbiters.clone(),
-            next: self.next.clone(),
+            placement: self.placement.clone(),
             places: self.places.clone(),
             lingering: self.lingering.clone(),
             refusal,
@@ -182,8 +176,7 @@ impl Drop for Doors {
 /// One accepting loop.
 struct Door {
     house: Arc<House>,
-    arbiters: Arc<Vec<ArbiterHandle>>,
-    next: Arc<AtomicUsize>,
+    placement: Placement,
     places: PerAddress,
     lingering: Arc<Semaphore>,
     refusal: &'static [u8],
@@ -228,7 +221,7 @@ impl Door {
         let (Ok(local), Ok(stream)) = (stream.local_addr(), stream.into_std()) else { return };
         let (local, port) = (local.ip().to_canonical(), local.port());
         let serve = serve.clone();
-        let Some(arbiter) = self.arbiters.get(self.next.fetch_add(1, Ordering::Relaxed) % self.arbiters.len()) else { return };
+        let Some(arbiter) = self.placement.next() else { return };
         // A stopped arbiter drops the client, as the server is going down then.
         arbiter.spawn_fn(move || match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => {
@@ -295,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_dealt_in_turn_and_one_too_many_is_told_so() {
+    fn clients_are_served_on_the_arbiters_and_one_too_many_is_told_so() {
         actix::System::new().block_on(async {
             let arbiters: Vec<_> = (0..2).map(|_| actix::Arbiter::new()).collect();
             let doors = Doors::new(house(2), arbiters.iter().map(actix::Arbiter::handle).collect());
@@ -320,7 +313,9 @@ mod tests {
             assert!(one.3, "the listener's keepalive");
             let second = tokio::net::TcpStream::connect(here).await.unwrap();
             let two = hears.recv().await.unwrap();
-            assert!(one.0 != two.0 && one.1 == here.ip() && two.2 == here.ip());
+            let here_is = std::thread::current().id();
+            assert!(one.0 == two.0 && one.0 != here_is, "a calm arbiter is shared");
+            assert!(one.1 == here.ip() && two.2 == here.ip());
             let mut third = tokio::net::TcpStream::connect(here).await.unwrap();
             assert_eq!(all_that_comes(&mut third).await, "full");
             first.write_all(b"x").await.unwrap();

@@ -8,6 +8,7 @@ pub mod cookies;
 pub mod documents;
 pub mod limits;
 pub mod listener;
+pub mod placement;
 pub mod proxies;
 mod self_signed;
 pub mod tls;
