@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 /// Folds case for comparing names: Unicode simple folding, character by character.
 pub fn fold(text: &str) -> String {
-    text.chars().map(fold_char).collect()
+    // Most text is plain, and folded many bytes at a time then.
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().map(fold_char).collect() }
 }
 
 /// The simple case folding of one character.

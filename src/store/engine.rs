@@ -29,22 +29,24 @@ pub trait Read {
     fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()>;
 }
 
-/// An atomic transaction: all of it or nothing. Dropped without `commit`, it leaves no trace.
+/// An atomic transaction: all of it or nothing.
 pub trait Transaction: Read {
     /// Stores a value under a key, replacing what was there.
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()>;
     /// Removes a key; true if it was there.
     fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool>;
-    /// Makes everything durable: on return it survives loss of power.
-    fn commit(self: Box<Self>) -> Outcome<()>;
 }
+
+/// What is done in a transaction, once. A refusal undoes it.
+pub type Work<'a> = &'a mut dyn FnMut(&dyn Transaction) -> Outcome<()>;
 
 /// An engine: gives snapshots to many and a transaction to one at a time.
 pub trait Engine: Send + Sync {
     /// A consistent view of the last commit. Hold it for one question only: it keeps old pages alive.
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>>;
-    /// A transaction; waits for another to end.
-    fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>>;
+    /// Runs `work` in a transaction, once others have ended: on Ok it survives loss of power. Where `work` refuses, or no
+    /// transaction can be had for it, nothing has changed; where it was content and this is not, nobody knows.
+    fn transact(&self, work: Work<'_>) -> Outcome<()>;
     /// Closes its files, in order; no transaction may be under way. What is asked later is refused.
     fn close(&self);
 }

@@ -38,17 +38,18 @@ pub(super) fn run(engine: &dyn Engine) -> Result<(), Failure> {
         Some(older) => older,
         None => SCHEMA,
     };
-    let tx = WriteTx::new(engine.transaction()?);
-    for step in STEPS.iter().skip((from - 1) as usize) {
-        step(&tx)?;
-    }
-    if found.is_none() {
-        let mut secret = [0u8; 32];
-        getrandom::fill(&mut secret).map_err(|e| Fault::logged("no random numbers", e))?;
-        records::put(&tx, META, &Key::default().text("secret"), &secret)?;
-    }
-    records::put(&tx, META, &key, &SCHEMA)?;
-    tx.commit()?;
+    engine.transact(&mut |tx| {
+        let tx = WriteTx::new(tx);
+        for step in STEPS.iter().skip((from - 1) as usize) {
+            step(&tx)?;
+        }
+        if found.is_none() {
+            let mut secret = [0u8; 32];
+            getrandom::fill(&mut secret).map_err(|e| Fault::logged("no random numbers", e))?;
+            records::put(&tx, META, &Key::default().text("secret"), &secret)?;
+        }
+        records::put(&tx, META, &key, &SCHEMA)
+    })?;
     Ok(())
 }
 
@@ -95,14 +96,16 @@ mod tests {
         let engine = RedbEngine::in_memory().unwrap();
         engine.make_tables().unwrap();
         let schema = Key::default().text("schema");
-        let tx = WriteTx::new(engine.transaction().unwrap());
-        records::put(&tx, META, &schema, &1u32).unwrap();
-        for uid in 1..10_000 {
-            tx.put(Table("envelopes"), Key::of(7).u32(uid).bytes(), &uid.to_be_bytes()).unwrap();
-        }
-        tx.put(Table("mailbox_state"), Key::of(7).bytes(), b"state").unwrap();
-        tx.put(Table("blob_info"), Key::of(9).bytes(), b"info").unwrap();
-        tx.commit().unwrap();
+        let first_schema = |tx: &dyn super::super::engine::Transaction| {
+            let tx = WriteTx::new(tx);
+            records::put(&tx, META, &schema, &1u32)?;
+            for uid in 1..10_000 {
+                tx.put(Table("envelopes"), Key::of(7).u32(uid).bytes(), &uid.to_be_bytes())?;
+            }
+            tx.put(Table("mailbox_state"), Key::of(7).bytes(), b"state")?;
+            tx.put(Table("blob_info"), Key::of(9).bytes(), b"info")
+        };
+        engine.transact(&mut |tx| first_schema(tx)).unwrap();
         assert!(run(&engine).is_ok());
         let now = engine.snapshot().unwrap();
         for uid in 1..10_000u32 {

@@ -8,7 +8,7 @@
 //! failure opens it anew: with the disk still failing it is refused too, and when the disk is well again the store is.
 //! It waits for what still reads the old one, which holds the lock on the file as long.
 
-use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit};
+use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit, Work};
 use super::tables::{self, META, Table};
 use super::write_ahead::{self, Record, WriteAhead};
 use crate::model::fault::{Fault, Outcome};
@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -200,11 +201,30 @@ impl RedbEngine {
 impl Engine for RedbEngine {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
         let (tx, open) = self.begin(|database, _| database.begin_read())?;
-        Ok(Box::new(RedbSnapshot { tx, health: &self.health, _open: open }))
+        Ok(Box::new(RedbSnapshot { tx, tables: OpenTables::new(), health: &self.health, _open: open }))
     }
-    fn transaction(&self) -> Outcome<Box<dyn Transaction + '_>> {
-        let ((tx, log), open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
-        Ok(Box::new(RedbTransaction { tx, record: RefCell::new(Record::new()), log, health: &self.health, _open: open }))
+    fn transact(&self, work: Work<'_>) -> Outcome<()> {
+        let ((mut tx, log), _open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
+        let failed = |e: redb::Error| self.health.failed(e);
+        let record = {
+            let during = RedbTransaction { tx: &tx, tables: OpenTables::new(), record: RefCell::new(Record::new()), health: &self.health };
+            work(&during)?;
+            during.record.into_inner()
+        };
+        if record.is_empty() {
+            return tx.abort().map_err(|e| failed(e.into()));
+        }
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if !log.has_room(&record) {
+            return checkpoint(tx, &mut log).map_err(failed);
+        }
+        tx.set_durability(Durability::None).map_err(|e| failed(e.into()))?;
+        log.append(record).map_err(|e| failed(e.into()))?;
+        // From here on it is on disk: a database that does not take it in is opened anew, and reads it from the log.
+        tx.commit().map_err(|e| {
+            self.health.0.store(true, Ordering::Release);
+            failed(e.into())
+        })
     }
     fn close(&self) {
         let state = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), State::Closed);
@@ -218,86 +238,103 @@ impl Engine for RedbEngine {
     }
 }
 
+/// Tables that were opened once in a snapshot or a transaction: finding one takes as long as reading a value in it.
+struct OpenTables<T>(RefCell<Vec<(Table, Rc<T>)>>);
+
+impl<T> OpenTables<T> {
+    fn new() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+
+    fn get(&self, table: Table, open: impl FnOnce() -> Outcome<T>) -> Outcome<Rc<T>> {
+        if let Some((_, there)) = self.0.borrow().iter().find(|(name, _)| *name == table) {
+            return Ok(there.clone());
+        }
+        let opened = Rc::new(open()?);
+        self.0.borrow_mut().push((table, opened.clone()));
+        Ok(opened)
+    }
+}
+
 struct RedbSnapshot<'a> {
     tx: ReadTransaction,
+    /// None for one that is not there.
+    tables: OpenTables<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
     health: &'a Health,
     /// Goes after the transaction: fields go in order.
     _open: RwLockReadGuard<'a, ()>,
 }
 
 impl RedbSnapshot<'_> {
-    fn table(&self, table: Table) -> Outcome<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>> {
-        match self.tx.open_table(definition(table)) {
+    fn table(&self, table: Table) -> Outcome<Rc<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>> {
+        self.tables.get(table, || match self.tx.open_table(definition(table)) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             Err(e) => Err(self.health.failed(e)),
-        }
+        })
     }
 }
 
 impl Read for RedbSnapshot<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
-        let Some(table) = self.table(table)? else { return Ok(None) };
+        let table = self.table(table)?;
+        let Some(table) = &*table else { return Ok(None) };
         Ok(table.get(key).map_err(|e| self.health.failed(e))?.map(|guard| guard.value().to_vec()))
     }
     fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()> {
-        self.table(table)?.map_or(Ok(()), |table| scan_table(&table, self.health, range, direction, visit))
+        let table = self.table(table)?;
+        table.as_ref().as_ref().map_or(Ok(()), |table| scan_table(table, self.health, range, direction, visit))
     }
 }
 
+type WrittenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
+
 struct RedbTransaction<'a> {
-    tx: WriteTransaction,
+    tx: &'a WriteTransaction,
+    tables: OpenTables<RefCell<WrittenTable<'a>>>,
     /// What it has done, for the log.
     record: RefCell<Record>,
-    log: Arc<Mutex<WriteAhead>>,
     health: &'a Health,
-    /// Goes after the transaction: fields go in order.
-    _open: RwLockReadGuard<'a, ()>,
 }
 
-impl RedbTransaction<'_> {
-    fn table(&self, table: Table) -> Outcome<redb::Table<'_, &'static [u8], &'static [u8]>> {
-        self.tx.open_table(definition(table)).map_err(|e| self.health.failed(e))
+impl<'a> RedbTransaction<'a> {
+    fn table(&self, table: Table) -> Outcome<Rc<RefCell<WrittenTable<'a>>>> {
+        self.tables.get(table, || self.tx.open_table(definition(table)).map(RefCell::new).map_err(|e| self.health.failed(e)))
+    }
+
+    /// Changes a table, which nobody may be scanning.
+    fn change<T>(&self, table: Table, f: impl FnOnce(&mut WrittenTable<'a>) -> Result<T, StorageError>) -> Outcome<T> {
+        let table = self.table(table)?;
+        let mut table = table.try_borrow_mut().map_err(|_| Fault::logged("a table was changed while it was visited", ""))?;
+        f(&mut table).map_err(|e| self.health.failed(e))
     }
 }
 
 impl Read for RedbTransaction<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
         let table = self.table(table)?;
+        let table = table.borrow();
         let value = table.get(key).map_err(|e| self.health.failed(e))?.map(|guard| guard.value().to_vec());
         Ok(value)
     }
     fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Outcome<()> {
-        scan_table(&self.table(table)?, self.health, range, direction, visit)
+        let table = self.table(table)?;
+        scan_table(&*table.borrow(), self.health, range, direction, visit)
     }
 }
 
 impl Transaction for RedbTransaction<'_> {
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.table(table)?.insert(key, value).map_err(|e| self.health.failed(e))?;
+        self.change(table, |table| table.insert(key, value).map(drop))?;
         self.record.borrow_mut().put(table, key, value);
         Ok(())
     }
     fn delete(&self, table: Table, key: &[u8]) -> Outcome<bool> {
-        let was_there = self.table(table)?.remove(key).map_err(|e| self.health.failed(e))?.is_some();
+        let was_there = self.change(table, |table| Ok(table.remove(key)?.is_some()))?;
         if was_there {
             self.record.borrow_mut().delete(table, key);
         }
         Ok(was_there)
-    }
-    fn commit(self: Box<Self>) -> Outcome<()> {
-        let Self { mut tx, record, log, health, _open } = *self;
-        let (record, mut log) = (record.into_inner(), log.lock().unwrap_or_else(PoisonError::into_inner));
-        if !log.has_room(&record) {
-            return checkpoint(tx, &mut log).map_err(|e| health.failed(e));
-        }
-        tx.set_durability(Durability::None).map_err(|e| health.failed(e))?;
-        log.append(record).map_err(|e| health.failed(e))?;
-        // From here on it is on disk: a database that does not take it in is opened anew, and reads it from the log.
-        tx.commit().map_err(|e| {
-            health.0.store(true, Ordering::Release);
-            health.failed(e)
-        })
     }
 }
 
@@ -341,12 +378,10 @@ mod tests {
             engine
         };
         let first = open();
-        let tx = first.transaction().unwrap();
-        tx.put(tables::META, b"k", b"v").unwrap();
-        tx.commit().unwrap();
+        first.transact(&mut |tx| tx.put(tables::META, b"k", b"v")).unwrap();
         let snapshot = first.snapshot().unwrap();
         first.close();
-        assert!(first.snapshot().is_err() && first.transaction().is_err());
+        assert!(first.snapshot().is_err() && first.transact(&mut |_| Ok(())).is_err());
         let second = open();
         assert_eq!(second.snapshot().unwrap().get(tables::META, b"k").unwrap(), Some(b"v".to_vec()));
         assert!(!repaired.load(Ordering::Relaxed));

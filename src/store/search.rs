@@ -47,7 +47,7 @@ struct SegmentRecord {
 #[derive(Default)]
 pub struct Segment {
     uids: Vec<Uid>,
-    terms: [HashMap<u32, Vec<u16>>; 2],
+    terms: [HashMap<u32, Vec<u16>, foldhash::fast::RandomState>; 2],
     too_long: [Vec<u16>; 2],
     postings: usize,
 }

@@ -14,8 +14,9 @@ use super::tables::Table;
 use redb::StorageBackend;
 use std::io;
 
-/// Bytes of the file.
-pub(super) const SIZE: u64 = 4 << 20;
+/// Bytes of the file: a lap of some 250 messages, so that a checkpoint, which takes some milliseconds, is rare enough to lie
+/// behind the 99th of a hundred appends; and little enough to be done again in a moment after a kill.
+pub(super) const SIZE: u64 = 8 << 20;
 /// The most bytes of a record: what is larger goes to the engine's own file at once, where it is written only once.
 const LARGEST: usize = 1 << 20;
 /// What a disk writes whole or not at all, or whose loss harms one record only.
@@ -34,6 +35,11 @@ pub(super) struct Record {
 impl Record {
     pub fn new() -> Self {
         Self { bytes: vec![0; HEAD], too_large: false }
+    }
+
+    /// True if nothing was done.
+    pub fn is_empty(&self) -> bool {
+        !self.too_large && self.bytes.len() <= HEAD
     }
 
     /// A value was stored under a key.

@@ -20,13 +20,13 @@ const GROUP: usize = 256;
 
 /// A transaction as jobs see it: it also notes what the world will be told after the commit.
 pub struct WriteTx<'a> {
-    inner: Box<dyn Transaction + 'a>,
+    inner: &'a dyn Transaction,
     writes: Cell<u64>,
     changes: RefCell<Vec<Change>>,
 }
 
 impl<'a> WriteTx<'a> {
-    pub(super) fn new(inner: Box<dyn Transaction + 'a>) -> Self {
+    pub(super) fn new(inner: &'a dyn Transaction) -> Self {
         Self { inner, writes: Cell::new(0), changes: RefCell::default() }
     }
 
@@ -60,11 +60,6 @@ impl<'a> WriteTx<'a> {
     /// Notes a change to be published once this transaction is on disk.
     pub fn publish(&self, change: Change) {
         self.changes.borrow_mut().push(change);
-    }
-
-    pub(super) fn commit(self) -> Outcome<Vec<Change>> {
-        self.inner.commit()?;
-        Ok(self.changes.into_inner())
     }
 }
 
@@ -116,7 +111,7 @@ pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Ord
     while stop.is_none()
         && let Ok(first) = orders.recv()
     {
-        let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+        let mut jobs = Jobs::new();
         let mut next = Some(first);
         while let Some(order) = next.take() {
             match order {
@@ -139,34 +134,33 @@ pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Ord
 }
 
 /// Runs a group until it holds together, commits, publishes, answers.
-fn run_group(engine: &dyn Engine, feed: &Feed, mut jobs: Vec<Box<dyn Job>>) {
-    while !jobs.is_empty() {
-        let tx = match engine.transaction() {
-            Ok(tx) => WriteTx::new(tx),
-            Err(fault) => {
-                jobs.into_iter().for_each(|job| job.answer(Err(fault.clone())));
-                return;
-            }
-        };
-        let (done, refused, broken) = attempt(&tx, jobs);
-        refused.into_iter().for_each(|(job, fault)| job.answer(Err(fault)));
-        if broken {
-            jobs = done;
-            continue;
-        }
-        let committed = if tx.writes.get() > 0 { tx.commit() } else { Ok(Vec::new()) };
-        match committed {
-            Ok(changes) => {
+fn run_group(engine: &dyn Engine, feed: &Feed, jobs: Jobs) {
+    let mut next = Some(jobs);
+    while let Some(jobs) = next.take() {
+        let (mut waiting, mut attempted) = (Some(jobs), None);
+        let committed = engine.transact(&mut |tx| {
+            let tx = WriteTx::new(tx);
+            let (done, refused, broken) = attempt(&tx, waiting.take().unwrap_or_default());
+            refused.into_iter().for_each(|(job, fault)| job.answer(Err(fault)));
+            attempted = Some((done, broken, tx.changes.into_inner()));
+            if broken { Err(Fault::internal()) } else { Ok(()) }
+        });
+        match (attempted, committed) {
+            (Some((done, true, _)), _) => next = Some(done).filter(|jobs| !jobs.is_empty()),
+            (Some((done, false, changes)), Ok(())) => {
                 feed.publish(changes);
                 done.into_iter().for_each(|job| job.answer(Ok(())));
             }
-            Err(fault) => {
+            (Some((done, false, _)), Err(fault)) => {
                 // It may be on disk all the same, though nobody is told so: whoever follows the store looks at all of it.
                 feed.lose_track();
                 done.into_iter().for_each(|job| job.answer(Err(fault.clone())));
             }
+            (None, committed) => {
+                let fault = committed.err().unwrap_or_else(Fault::internal);
+                waiting.into_iter().flatten().for_each(|job| job.answer(Err(fault.clone())));
+            }
         }
-        return;
     }
 }
 

@@ -154,7 +154,7 @@ mod tests {
             while std::ptr::eq(placement.next().unwrap(), first) {
                 tokio::time::sleep(SPAN).await;
             }
-            arbiters.iter().for_each(|arbiter| drop(arbiter.stop()));
+            assert!(arbiters.iter().all(actix::Arbiter::stop));
         });
     }
 }
