@@ -14,9 +14,8 @@ use super::tables::Table;
 use redb::StorageBackend;
 use std::io;
 
-/// Bytes of the file: a lap of some 250 messages, so that a checkpoint, which takes some milliseconds, is rare enough to lie
-/// behind the 99th of a hundred appends; and little enough to be done again in a moment after a kill.
-pub(super) const SIZE: u64 = 8 << 20;
+/// Bytes of the file: a lap of some 120 messages. More makes checkpoints rarer and longer, and appends no faster.
+pub(super) const SIZE: u64 = 4 << 20;
 /// The most bytes of a record: what is larger goes to the engine's own file at once, where it is written only once.
 const LARGEST: usize = 1 << 20;
 /// What a disk writes whole or not at all, or whose loss harms one record only.
