@@ -256,17 +256,19 @@ impl<T> OpenTables<T> {
     }
 }
 
+/// None for one that is not there.
+type KnownTable = Option<ReadOnlyTable<&'static [u8], &'static [u8]>>;
+
 struct RedbSnapshot<'a> {
     tx: ReadTransaction,
-    /// None for one that is not there.
-    tables: OpenTables<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+    tables: OpenTables<KnownTable>,
     health: &'a Health,
     /// Goes after the transaction: fields go in order.
     _open: RwLockReadGuard<'a, ()>,
 }
 
 impl RedbSnapshot<'_> {
-    fn table(&self, table: Table) -> Outcome<Rc<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>> {
+    fn table(&self, table: Table) -> Outcome<Rc<KnownTable>> {
         self.tables.get(table, || match self.tx.open_table(definition(table)) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
