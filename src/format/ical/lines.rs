@@ -102,8 +102,9 @@ fn raw(text: &str) -> Property {
     Property { value: text.trim_start_matches([' ', '\t']).to_owned(), ..Property::default() }
 }
 
-/// True for what can be the name of a component, a property or a parameter.
-pub(super) fn is_token(text: &str) -> bool {
+/// True for what can be the name of a component, a property or a parameter: letters, digits, hyphens, and what producers
+/// put in besides.
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
 }
 

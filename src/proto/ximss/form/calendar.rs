@@ -143,11 +143,6 @@ fn incorrect(what: &str) -> Fault {
     Fault::bad(format!("calendar item is incorrect: {}", what.chars().take(60).collect::<String>()))
 }
 
-/// Names of the text form: letters, digits, hyphens, and what producers put in besides.
-fn is_text_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 128 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
-}
-
 /// The component of an element.
 pub fn component(element: &Element, depth: usize) -> Outcome<Component> {
     if depth >= DEEPEST {
@@ -155,7 +150,7 @@ pub fn component(element: &Element, depth: usize) -> Outcome<Component> {
     }
     let named = if element.name.eq_ignore_ascii_case("x-component") { element.get("name") } else { None };
     let name = named.unwrap_or(&element.name);
-    if !is_text_name(name) {
+    if !lines::is_token(name) {
         return Err(incorrect(name));
     }
     let mut out = Component::new(name);
@@ -187,7 +182,7 @@ fn read_property(element: &Element) -> Outcome<Property> {
         name if name == "BUSYSTATUS" => BUSY_STATUS.to_owned(),
         name => name,
     };
-    if !is_text_name(&name) || name == "BEGIN" || name == "END" {
+    if !lines::is_token(&name) || name == "BEGIN" || name == "END" {
         return Err(incorrect(&element.name));
     }
     let mut property = Property { name, ..Property::default() };
@@ -196,7 +191,7 @@ fn read_property(element: &Element) -> Outcome<Property> {
         if name == "XMLNS" || name.starts_with("XMLNS:") || name.eq_ignore_ascii_case(values::FORM) {
             continue;
         }
-        if !is_text_name(&name) {
+        if !lines::is_token(&name) {
             return Err(incorrect(&name));
         }
         let values = values::parted(&name, value);
