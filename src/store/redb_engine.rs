@@ -204,7 +204,9 @@ impl Engine for RedbEngine {
         Ok(Box::new(RedbSnapshot { tx, tables: OpenTables::new(), health: &self.health, _open: open }))
     }
     fn transact(&self, work: Work<'_>) -> Outcome<()> {
-        let ((mut tx, log), _open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
+        let (begun, _open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
+        // Goes before the guard, as what comes later goes first: nobody opens the file anew while this has it.
+        let (mut tx, log) = begun;
         let failed = |e: redb::Error| self.health.failed(e);
         let record = {
             let during = RedbTransaction { tx: &tx, tables: OpenTables::new(), record: RefCell::new(Record::new()), health: &self.health };
