@@ -129,7 +129,7 @@ fn add_text(open: &mut [Element], text: &str) -> Outcome<()> {
 
 fn element(start: &BytesStart<'_>, limits: &Limits) -> Outcome<Element> {
     let name: &str = start.name().into_inner();
-    if name.is_empty() || name.contains(['<', '"', '\'', '=']) {
+    if !is_whole(name) {
         return Err(syntax());
     }
     let mut element = Element::new(name);
@@ -142,12 +142,18 @@ fn element(start: &BytesStart<'_>, limits: &Limits) -> Outcome<Element> {
         if element.attributes.len() >= limits.attributes || bytes > limits.attribute_bytes {
             return Err(Fault::bad("too many attributes"));
         }
-        if key.is_empty() || raw.contains('<') || element.attributes.iter().any(|(n, _)| n == key) {
+        if !is_whole(key) || raw.contains('<') || element.attributes.iter().any(|(n, _)| n == key) {
             return Err(syntax());
         }
         element.attributes.push((key.to_owned(), unescape(raw)?));
     }
     Ok(element)
+}
+
+/// True for a name that is one: a quote or an equals sign in it says that the reader and the writer of the tag disagree
+/// on where something ends.
+fn is_whole(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['<', '"', '\'', '='])
 }
 
 /// The value of an attribute: references resolved, literal white space turned into blanks (XML 1.0 3.3.3).
