@@ -32,8 +32,9 @@ impl<'a> Growing<'a> {
         self.encoding = self.encoding.or_else(|| encoding(&self.bytes));
     }
 
-    /// Takes a line that goes on with this one; false where it does not. `old`: by the rules of 2.1.
-    fn takes(&mut self, line: &[u8], old: bool) -> bool {
+    /// Takes a line that goes on with this one; false where it does not. `old`: by the rules of 2.1; `folded`: the line
+    /// after it goes on with it in turn, as no line of bare base64 does, though the first piece of a long name may look like one.
+    fn takes(&mut self, line: &[u8], old: bool, folded: bool) -> bool {
         match (self.encoding, line.split_first()) {
             (Some(Encoding::Quoted), _) if self.bytes.ends_with(b"=") => {
                 self.bytes.to_mut().pop();
@@ -44,7 +45,7 @@ impl<'a> Growing<'a> {
                 let keeps_blank = old && encoding != Some(Encoding::Base64);
                 self.add(if keeps_blank { line } else { rest });
             }
-            (Some(Encoding::Base64), Some(_)) if is_base64(line) => self.add(line),
+            (Some(Encoding::Base64), Some(_)) if !folded && is_base64(line) => self.add(line),
             _ => return false,
         }
         true
@@ -83,8 +84,10 @@ fn encoding(line: &[u8]) -> Option<Encoding> {
 /// Puts the content lines of a card together. `old`: by the rules of 2.1.
 pub fn unfolded<'a>(lines: impl Iterator<Item = &'a [u8]>, old: bool) -> Vec<(Cow<'a, [u8]>, Encoding)> {
     let mut out: Vec<Growing<'a>> = Vec::new();
-    for line in lines {
-        if out.last_mut().is_some_and(|last| last.takes(line, old)) || line.trim_ascii().is_empty() {
+    let mut lines = lines.peekable();
+    while let Some(line) = lines.next() {
+        let folded = lines.peek().is_some_and(|next| next.starts_with(b" ") && !next.trim_ascii().is_empty());
+        if out.last_mut().is_some_and(|last| last.takes(line, old, folded)) || line.trim_ascii().is_empty() {
             continue;
         }
         out.push(Growing::new(line));
