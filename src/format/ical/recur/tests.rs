@@ -336,6 +336,11 @@ fn places_from_the_end_of_a_month_may_be_the_fifth() {
     );
     assert_eq!(starts("FREQ=MONTHLY;BYDAY=5FR;COUNT=2", "20250131T090000", "20250101", "20260101"), ["20250131T090000", "20250530T090000"]);
     assert_eq!(starts("FREQ=YEARLY;BYDAY=-53WE", "20250101T000000", "20250101", "20260101"), ["20250101T000000"]);
+    assert_eq!(
+        starts("FREQ=YEARLY;BYWEEKNO=53;BYDAY=SU", "20230101T000000", "20230102", "20440101"),
+        ["20270103T000000", "20330102T000000", "20380103T000000"],
+        "the 53rd week, in years that have one"
+    );
     assert_eq!(starts("FREQ=YEARLY;INTERVAL=70000", "20250101T000000", "20250101", "20260101"), ["20250101T000000"]);
 }
 
@@ -354,7 +359,8 @@ proptest! {
         let mut text = text;
         let yearly = text.starts_with("FREQ=YEARLY");
         // Where the standard leaves open what is meant, so does this.
-        if let Some(week) = week.filter(|n| yearly && *n != 0 && *n != -5 && !text.contains("BYDAY") && !text.contains("BYMONTH")) {
+        // The crate also finds days of a 53rd week in years that have 52, as on 2 January 2039.
+        if let Some(week) = week.filter(|n| yearly && ![0, -5, 53].contains(n) && !text.contains("BYDAY") && !text.contains("BYMONTH")) {
             // The crate takes all days of the week where no weekday is named.
             text += &format!(";BYWEEKNO={week};BYDAY=TU,SU");
         } else if let Some(day) = year_day.filter(|n| yearly && *n != 0 && !text.contains("BYDAY") && !text.contains("BYMONTH")) {
