@@ -35,6 +35,7 @@
 //!
 //! # Where to start
 //! - How a request travels: `proto::ximss::tcp`, `session`, `request`, one of `ops`, then the `domain` function it calls.
+//! - Which thread serves a client that comes: `proto::net::placement`.
 //! - How mail is delivered: `proto::ximss::ops::sending`, `domain::delivery`, `store::messages`, `store::feed`,
 //!   `domain::folder::view`.
 //! - How a calendar is read: `proto::ximss::ops::calendars`, `domain::calendar`, `store::calendars`; how an invitation is

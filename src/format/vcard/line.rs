@@ -86,7 +86,7 @@ pub fn unfolded<'a>(lines: impl Iterator<Item = &'a [u8]>, old: bool) -> Vec<(Co
     let mut out: Vec<Growing<'a>> = Vec::new();
     let mut lines = lines.peekable();
     while let Some(line) = lines.next() {
-        let folded = lines.peek().is_some_and(|next| next.starts_with(b" ") && !next.trim_ascii().is_empty());
+        let folded = lines.peek().is_some_and(|next| matches!(next.first(), Some(b' ' | b'\t')) && !next.trim_ascii().is_empty());
         if out.last_mut().is_some_and(|last| last.takes(line, old, folded)) || line.trim_ascii().is_empty() {
             continue;
         }
