@@ -10,6 +10,7 @@ mod support;
 use posthouse::xml::{Element, write};
 use support::device::{Device, Way};
 use support::server::{DOMAIN, Server, Setup};
+use support::ximss::Client;
 
 /// Where the strangers live.
 const ELSEWHERE: &str = "other.dom";
@@ -308,6 +309,29 @@ fn nothing_else_tells_a_stranger_either() {
     let told = tells_nothing(&server, &THERE, Asking::ask_around);
     // No request fails for a reason that has nothing to do with the account.
     assert!(!told.iter().any(|told| told.contains("not implemented") || told.contains("Err((\"500\", \"attribute")), "{told:#?}");
+}
+
+#[test]
+fn who_is_asked_for_still_gets_messages_in_the_order_of_sending() {
+    let server = server();
+    let mut writer = Client::login(server.ximss(), &format!("{COY}@{DOMAIN}"), "secret");
+    let write = |writer: &mut Client, first: usize, last: usize| {
+        let numbered = |n| format!("<sendIM id=\"{n}\" peer=\"{COY}\">{n}</sendIM>\0");
+        writer.send_raw((first..last).map(numbered).collect::<String>().as_bytes());
+        for n in first..last {
+            assert_eq!(writer.receive().unwrap().get("id"), Some(n.to_string().as_str()));
+        }
+    };
+    // First they wait, then a session that asks the store for each of them is there.
+    write(&mut writer, 0, 150);
+    let mut coy = device(&server, COY, DOMAIN);
+    for n in 0..150 {
+        assert_eq!(coy.hear("readIM").first("body").unwrap().body(), n.to_string());
+    }
+    write(&mut writer, 150, 650);
+    for n in 150..650 {
+        assert_eq!(coy.hear("readIM").first("body").unwrap().body(), n.to_string());
+    }
 }
 
 /// The code that a call comes to, and that of a message, if any.

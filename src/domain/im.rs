@@ -1,7 +1,7 @@
 //! Where an instant message goes: to the sessions of its addressee that take signals, else to the store to wait for one.
 //!
 //! Messages between two sessions keep their order: what can be handed over is handed over at once, and what must wait
-//! is queued with the writer in the order in which it was sent. The sender hears only of failures. A message of a stranger
+//! is queued with the writer in the order in which it was sent (`Order`). The sender hears only of failures. A message of a stranger
 //! (`domain::strangers`) does not wait: he would learn that there is somebody for whom it does. He is told in time that it
 //! reached nobody, whether there is such an account or not.
 //! Spec: XIMSS, "Instant Messaging"; RFC 6121 8.5 (messages to an account and to one of its sessions).
@@ -22,7 +22,9 @@ use crate::model::time::Timestamp;
 use crate::store::{Read, WriteTx, accounts, offline};
 use futures_util::FutureExt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The most bytes of one message.
 pub const MOST_BYTES: usize = 64 << 10;
@@ -113,9 +115,16 @@ pub fn begin(work: impl Future<Output = ()> + 'static) {
     }
 }
 
-/// Sends a message. What fails is said in `failures`, later; a message that must wait is on disk when this ends.
-pub async fn send(house: &House, failures: &Inbox, sending: Sending) {
-    let failed = match try_to_send(house, &sending).await {
+/// The order in which one session or task sends. A message has its turn until it is with its addressee or has been
+/// given to the writer: questions to the store are asked one after the other, and messages that wait are still committed
+/// together. Cloning gives another handle.
+#[derive(Debug, Clone, Default)]
+pub struct Order(Arc<Mutex<()>>);
+
+/// Sends a message, in its order. What fails is said in `failures`, later; a message that must wait is on disk when this
+/// ends.
+pub async fn send(house: &House, (failures, order): (&Inbox, &Order), sending: Sending) {
+    let failed = match try_to_send(house, order, &sending).await {
         Err(failure) if !sending.message.fails_silently() => failure,
         _ => return,
     };
@@ -124,7 +133,7 @@ pub async fn send(house: &House, failures: &Inbox, sending: Sending) {
     let _ = failures.push(Signal::ImFailed(failure));
 }
 
-async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailure> {
+async fn try_to_send(house: &House, order: &Order, sending: &Sending) -> Result<(), SignalFailure> {
     if sending.message.weight() > MOST_BYTES {
         return Err(SignalFailure::new(413, "message is too large"));
     }
@@ -132,6 +141,7 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
     if let Some(said) = say_in_room(house, &to, sending) {
         return said;
     }
+    let turn = order.0.lock().await;
     let sessions = house.signals.of(&to);
     let mut welcome = true;
     if sessions.iter().any(|binding| binding.wants.only_contacts) {
@@ -147,7 +157,14 @@ async fn try_to_send(house: &House, sending: &Sending) -> Result<(), SignalFailu
     // What fails, fails there, whatever the reason: as late for one as for the other.
     let message = InstantMessage { waited_since: Some(Timestamp::now()), ..sending.message.clone() };
     let addressee = to.clone();
-    let waited = house.store.write(move |tx| wait(tx, &addressee, &message, handed)).await;
+    let mut waiting = pin!(house.store.write(move |tx| wait(tx, &addressee, &message, handed)));
+    // The first step gives it to the writer, or queues for a place there.
+    let done = waiting.as_mut().now_or_never();
+    drop(turn);
+    let waited = match done {
+        Some(done) => done,
+        None => waiting.await,
+    };
     let waited = waited.unwrap_or_else(|fault| Err(SignalFailure::new(500, fault.text)));
     if waited.is_ok() {
         note(house, &to, &sending.message);

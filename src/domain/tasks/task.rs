@@ -11,6 +11,7 @@ use super::{Ear, Entry};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{CallLeg, SessionEnded};
 use crate::domain::house::House;
+use crate::domain::im::Order;
 use crate::domain::journal::{Kind, file_of_month};
 use crate::domain::pace::Pace;
 use crate::domain::rooms::OpenRoom;
@@ -87,6 +88,8 @@ pub struct Task {
     entry: Option<Entry>,
     /// Where what its calls and messages bring comes to.
     inbox: Inbox,
+    /// The order in which it sends messages.
+    order: Order,
     legs: Vec<(LegName, Addr<CallLeg>)>,
     /// It was called.
     called: bool,
@@ -129,6 +132,7 @@ impl Task {
                 waiting,
                 entry: entry.ok(),
                 inbox,
+                order: Order::default(),
                 legs: Vec::new(),
                 called: false,
                 stays: false,

@@ -9,7 +9,7 @@ use crate::domain::access::Caller;
 use crate::domain::call::actors::{Ask, CallLeg, ClientBack, ClientLost, JoinWith, SessionEnded, Where};
 use crate::domain::call::leg::Command;
 use crate::domain::house::House;
-use crate::domain::im::{self, Conversations};
+use crate::domain::im::{self, Conversations, Order};
 use crate::domain::pace::Pace;
 use crate::domain::presence::{self, PresenceSource};
 use crate::domain::signals::{Applicant, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
@@ -60,6 +60,8 @@ pub struct Signaling {
     pub inbox: Inbox,
     /// With whom it talks.
     pub conversations: RefCell<Conversations>,
+    /// The order in which it sends messages.
+    pub order: Order,
     bound: RefCell<Option<Bound>>,
     /// It was entered under a name that it would have or none: a client that is to be known again.
     fixed: Cell<bool>,
@@ -98,6 +100,7 @@ impl Signaling {
         Self {
             inbox: Inbox::new(wake),
             conversations: RefCell::default(),
+            order: Order::default(),
             bound: RefCell::default(),
             fixed: Cell::default(),
             lost: Cell::default(),

@@ -139,9 +139,9 @@ impl Task {
         let kind = Some("chat".to_owned());
         let message = InstantMessage { from, from_name: None, from_client: None, kind, id: None, content, waited_since: None };
         let sending = Sending { to: im::peer(to, &self.owner)?, client: None, message, request: None };
-        let (house, failures) = (self.house.clone(), self.inbox.clone());
+        let (house, failures, order) = (self.house.clone(), self.inbox.clone(), self.order.clone());
         let work = async move {
-            im::send(&house, &failures, sending).await;
+            im::send(&house, (&failures, &order), sending).await;
             Ok(None)
         };
         self.later("send_im", work, ctx);

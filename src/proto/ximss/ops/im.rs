@@ -86,9 +86,10 @@ fn own_address(caller: &Caller) -> Address {
 
 /// Sends a message on. The response does not wait for it.
 fn send(cx: &Cx, sending: Sending) -> Outcome<()> {
-    let (house, inbox) = (cx.house.clone(), cx.desk.signaling()?.inbox.clone());
+    let signaling = cx.desk.signaling()?;
+    let (house, inbox, order) = (cx.house.clone(), signaling.inbox.clone(), signaling.order.clone());
     // Bounded: as many as the session's pace lets pass, and each ends with its commit at the latest.
-    im::begin(async move { im::send(&house, &inbox, sending).await });
+    im::begin(async move { im::send(&house, (&inbox, &order), sending).await });
     Ok(())
 }
 
