@@ -40,13 +40,18 @@ pub trait Transaction: Read {
 /// What is done in a transaction, once. A refusal undoes it.
 pub type Work<'a> = &'a mut dyn FnMut(&dyn Transaction) -> Outcome<()>;
 
+/// What is to be done as soon as a transaction is on disk.
+pub type Done<'a> = &'a mut dyn FnMut();
+
 /// An engine: gives snapshots to many and a transaction to one at a time.
 pub trait Engine: Send + Sync {
     /// A consistent view of the last commit. Hold it for one question only: it keeps old pages alive.
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>>;
-    /// Runs `work` in a transaction, once others have ended: on Ok it survives loss of power. Where `work` refuses, or no
-    /// transaction can be had for it, nothing has changed; where it was content and this is not, nobody knows.
-    fn transact(&self, work: Work<'_>) -> Outcome<()>;
+    /// Runs `work` in a transaction, once others have ended, and `done` as soon as that survives loss of power: a snapshot
+    /// that is asked for from then on has it, and where this ends with a fault all the same, the store is opened anew with
+    /// it. Where `work` refuses, or no transaction can be had for it, nothing has changed; where it was content and `done`
+    /// was not run, nobody knows. `done` must not ask for anything of the engine.
+    fn transact(&self, work: Work<'_>, done: Done<'_>) -> Outcome<()>;
     /// Closes its files, in order; no transaction may be under way. What is asked later is refused.
     fn close(&self);
 }

@@ -1,6 +1,6 @@
 //! The schema: one function per step. A newer store is refused, an older one is brought up step by step.
 
-use super::engine::{Direction, Engine, Read};
+use super::engine::{Direction, Engine, Read, Transaction};
 use super::keys::{self, Key};
 use super::ledger;
 use super::records;
@@ -38,7 +38,7 @@ pub(super) fn run(engine: &dyn Engine) -> Result<(), Failure> {
         Some(older) => older,
         None => SCHEMA,
     };
-    engine.transact(&mut |tx| {
+    let mut migrate = |tx: &dyn Transaction| {
         let tx = WriteTx::new(tx);
         for step in STEPS.iter().skip((from - 1) as usize) {
             step(&tx)?;
@@ -49,8 +49,8 @@ pub(super) fn run(engine: &dyn Engine) -> Result<(), Failure> {
             records::put(&tx, META, &Key::default().text("secret"), &secret)?;
         }
         records::put(&tx, META, &key, &SCHEMA)
-    })?;
-    Ok(())
+    };
+    Ok(engine.transact(&mut migrate, &mut || ())?)
 }
 
 /// 1 to 2: what an append changes lies together. Envelopes and counters of mailboxes stand in the ledger, and what is
@@ -96,7 +96,7 @@ mod tests {
         let engine = RedbEngine::in_memory().unwrap();
         engine.make_tables().unwrap();
         let schema = Key::default().text("schema");
-        let first_schema = |tx: &dyn super::super::engine::Transaction| {
+        let first_schema = |tx: &dyn Transaction| {
             let tx = WriteTx::new(tx);
             records::put(&tx, META, &schema, &1u32)?;
             for uid in 1..10_000 {
@@ -105,7 +105,7 @@ mod tests {
             tx.put(Table("mailbox_state"), Key::of(7).bytes(), b"state")?;
             tx.put(Table("blob_info"), Key::of(9).bytes(), b"info")
         };
-        engine.transact(&mut |tx| first_schema(tx)).unwrap();
+        engine.transact(&mut |tx| first_schema(tx), &mut || ()).unwrap();
         assert!(run(&engine).is_ok());
         let now = engine.snapshot().unwrap();
         for uid in 1..10_000u32 {

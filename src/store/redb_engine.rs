@@ -1,14 +1,16 @@
 //! redb as the engine, behind a write-ahead log. Its errors are logged here and go up as the fault "internal error".
 //!
-//! A commit goes to the log and is then taken in by redb in memory (`write_ahead`). Where the log has no room, or the
-//! commit is a large one, redb writes everything to its file: a checkpoint, which also stores what lets the file open at
-//! once after a kill, and the number of the lap that the log begins with it.
+//! A commit goes to the log and is then taken in by redb in memory (`write_ahead`). Who waits for it is told as soon as
+//! it is in the log; whoever asks for a snapshot meanwhile waits until redb has it, a moment later.
+//!
+//! Where the log is nearly full, or the commit is a large one, redb writes everything to its file: a checkpoint, which
+//! also stores what lets the file open at once after a kill, and the number of the lap that the log begins with it.
 //!
 //! Once the disk has failed, redb refuses everything until the file is opened anew. So the next question after a
 //! failure opens it anew: with the disk still failing it is refused too, and when the disk is well again the store is.
 //! It waits for what still reads the old one, which holds the lock on the file as long.
 
-use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit, Work};
+use super::engine::{Direction, Done, Engine, KeyRange, Read, Transaction, Visit, Work};
 use super::tables::{self, META, Table};
 use super::write_ahead::{self, Record, WriteAhead};
 use crate::model::fault::{Fault, Outcome};
@@ -62,6 +64,8 @@ pub(super) struct RedbEngine {
     state: RwLock<State>,
     /// Held by whatever goes on in the open file, as long as it does: opening it anew waits for them, closing does not.
     users: RwLock<()>,
+    /// Held from when somebody may have been told of a commit until the database has taken it in: no snapshot begins then.
+    taking_in: RwLock<()>,
     source: Source,
     /// Bytes of the log.
     log: u64,
@@ -135,7 +139,7 @@ impl RedbEngine {
     /// An engine over files that `source` opens, the first time and after each failure: the database, and a log of so many bytes.
     pub(super) fn from(source: Source, log: u64) -> Result<Self, DatabaseError> {
         let state = RwLock::new(open_files(&source, log)?);
-        Ok(Self { state, users: RwLock::default(), source, log, health: Health::default() })
+        Ok(Self { state, users: RwLock::default(), taking_in: RwLock::default(), source, log, health: Health::default() })
     }
 
     /// An engine over memory.
@@ -200,10 +204,13 @@ impl RedbEngine {
 
 impl Engine for RedbEngine {
     fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
-        let (tx, open) = self.begin(|database, _| database.begin_read())?;
+        let (tx, open) = self.begin(|database, _| {
+            let _taken_in = self.taking_in.read().unwrap_or_else(PoisonError::into_inner);
+            database.begin_read()
+        })?;
         Ok(Box::new(RedbSnapshot { tx, tables: OpenTables::new(), health: &self.health, _open: open }))
     }
-    fn transact(&self, work: Work<'_>) -> Outcome<()> {
+    fn transact(&self, work: Work<'_>, done: Done<'_>) -> Outcome<()> {
         let (begun, _open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
         // Goes before the guard, as what comes later goes first: nobody opens the file anew while this has it.
         let (mut tx, log) = begun;
@@ -214,18 +221,27 @@ impl Engine for RedbEngine {
             during.record.into_inner()
         };
         if record.is_empty() {
+            done();
             return tx.abort().map_err(|e| failed(e.into()));
         }
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         if !log.has_room(&record) {
-            return checkpoint(tx, &mut log).map_err(failed);
+            checkpoint(tx, &mut log).map_err(failed)?;
+            done();
+            return Ok(());
         }
-        tx.set_durability(Durability::None).map_err(|e| failed(e.into()))?;
         log.append(record).map_err(|e| failed(e.into()))?;
-        // From here on it is on disk: a database that does not take it in is opened anew, and reads it from the log.
-        tx.commit().map_err(|e| {
+        let _taking_in = self.taking_in.write().unwrap_or_else(PoisonError::into_inner);
+        done();
+        let taken_in = if log.is_nearly_full() {
+            checkpoint(tx, &mut log)
+        } else {
+            tx.set_durability(Durability::None).map_err(Into::into).and_then(|()| Ok(tx.commit()?))
+        };
+        // It is on disk: a database that does not take it in is opened anew, and reads it from the log.
+        taken_in.map_err(|e| {
             self.health.0.store(true, Ordering::Release);
-            failed(e.into())
+            failed(e)
         })
     }
     fn close(&self) {
@@ -382,10 +398,10 @@ mod tests {
             engine
         };
         let first = open();
-        first.transact(&mut |tx| tx.put(tables::META, b"k", b"v")).unwrap();
+        first.transact(&mut |tx| tx.put(tables::META, b"k", b"v"), &mut || ()).unwrap();
         let snapshot = first.snapshot().unwrap();
         first.close();
-        assert!(first.snapshot().is_err() && first.transact(&mut |_| Ok(())).is_err());
+        assert!(first.snapshot().is_err() && first.transact(&mut |_| Ok(()), &mut || ()).is_err());
         let second = open();
         assert_eq!(second.snapshot().unwrap().get(tables::META, b"k").unwrap(), Some(b"v".to_vec()));
         assert!(!repaired.load(Ordering::Relaxed));

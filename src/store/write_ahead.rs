@@ -142,6 +142,11 @@ impl WriteAhead {
         self.number > 0
     }
 
+    /// True when it is time for a new lap: before there is no room, so that nobody waits for it.
+    pub fn is_nearly_full(&self) -> bool {
+        self.at > self.size / 4 * 3
+    }
+
     /// True if `append` will take this record.
     pub fn has_room(&self, record: &Record) -> bool {
         self.lap.is_some() && !record.too_large && self.at + record.bytes.len().next_multiple_of(PAGE) as u64 <= self.size
