@@ -3,14 +3,13 @@
 //! Spec: XIMSS companion 7.4; XEP-0008.
 
 use super::files;
+use crate::format::base64_text;
 use crate::format::vcard::{self, version};
 use crate::model::component::Property;
 use crate::model::fault::Outcome;
 use crate::model::ids::AccountId;
 use crate::model::time::Timestamp;
 use crate::store::Read;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ pub fn look(tx: &dyn Read, account: AccountId, known: &Avatar) -> Outcome<Avatar
 fn picture(photo: &Property) -> Option<Vec<u8>> {
     let encoded = photo.parameter("ENCODING").is_some_and(|encoding| encoding.eq_ignore_ascii_case("b"));
     let data = version::data(&photo.value).map(|(_, data)| data).or_else(|| encoded.then_some(photo.value.as_str()))?;
-    STANDARD.decode(data.split_whitespace().collect::<String>()).ok()
+    base64_text::decode(data)
 }
 
 fn hash(picture: &[u8]) -> Arc<str> {

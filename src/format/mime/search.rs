@@ -5,13 +5,14 @@ use super::structure::{self, Limits, structure};
 use crate::model::names::fold;
 use crate::model::viewer::ViewerField;
 use mail_parser::decoders::html::html_to_text;
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// Stands between texts that are searched one by one: no filter can hold it.
 const BREAK: char = '\0';
 /// The longest text that is indexed, in bytes; a longer one is looked at each time.
 const MOST_TEXT: usize = 256 << 10;
+/// How many runs of three bytes are remembered while a text's are gathered, a power of two: as many as are at hand at once.
+const LATELY: usize = 8192;
 
 /// Visits the text parts, decoded and folded, until `each` says to stop. True when it was stopped.
 fn text_parts(raw: &[u8], each: &mut dyn FnMut(String) -> ControlFlow<()>) -> bool {
@@ -84,12 +85,25 @@ fn add(all: &mut String, text: &str) {
 
 /// The terms of a folded text: its runs of three bytes, each once, ascending.
 pub fn terms(text: &str) -> Vec<u32> {
-    // A text has ten times as many runs as different ones: so each is looked up before anything is sorted.
-    let mut found: HashSet<u32, foldhash::fast::RandomState> = HashSet::default();
-    let runs = text.as_bytes().windows(3).filter(|run| !run.contains(&0));
-    found.extend(runs.map(|run| run.iter().fold(0, |term, byte| term << 8 | u32::from(*byte))));
-    let mut all: Vec<u32> = found.into_iter().collect();
+    // A text has ten times as many runs as different ones. Most have been seen a moment ago, which a table tells in which
+    // a run has one place and the latest of a place stands; the few that come through again meet when all are sorted.
+    let (mut lately, mut all, mut term) = (vec![0u32; LATELY], Vec::new(), 0u32);
+    for byte in text.as_bytes() {
+        term = (term << 8 | u32::from(*byte)) & 0xFF_FFFF;
+        let holds_break = term.wrapping_sub(0x01_0101) & !term & 0x80_8080 != 0;
+        if holds_break {
+            continue;
+        }
+        let place = (term.wrapping_mul(0x9E37_79B1) >> (u32::BITS - LATELY.ilog2())) as usize;
+        if let Some(latest) = lately.get_mut(place)
+            && *latest != term
+        {
+            *latest = term;
+            all.push(term);
+        }
+    }
     all.sort_unstable();
+    all.dedup();
     all
 }
 
@@ -97,6 +111,7 @@ pub fn terms(text: &str) -> Vec<u32> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn text_is_found_through_encodings() {
@@ -112,6 +127,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn terms_are_all_runs_once(text in "[a-c\u{e4}\u{0}\u{1}]{0,40}", again in 1usize..50) {
+            let text = text.repeat(again);
+            let runs = text.as_bytes().windows(3).filter(|run| !run.contains(&0));
+            let expected: BTreeSet<u32> = runs.map(|run| run.iter().fold(0, |term, byte| term << 8 | u32::from(*byte))).collect();
+            prop_assert_eq!(terms(&text), expected.into_iter().collect::<Vec<_>>());
+        }
+
         #[test]
         fn what_is_found_is_indexed(
             names in proptest::collection::vec("[A-Za-z\u{e4} ]{0,9}", 1..4),

@@ -5,6 +5,7 @@
 //! sends can break out of the header field it is meant for.
 
 use super::objects;
+use crate::format::base64_text;
 use crate::format::mime::header::priority_name;
 use crate::model::draft::{CopySource, Draft, DraftDisposition, DraftPart, Source};
 use crate::model::fault::{Fault, Outcome};
@@ -13,8 +14,6 @@ use crate::model::time::{Timestamp, Zone};
 use crate::xml::read::{Limits, document};
 use crate::xml::write::{is_name, to_bytes};
 use crate::xml::{Element, Node};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 /// The EMail element of a message.
 pub fn email(mail: &Mail, zone: &Zone) -> Element {
@@ -285,8 +284,7 @@ fn source(element: &Element, kind: Option<&str>, subtype: Option<&str>, depth: u
         return Ok(Source::Mail(Box::new(draft_at(mail, depth + 1)?)));
     }
     if let Some(data) = named("base64") {
-        let text: String = data.body().split_whitespace().collect();
-        return STANDARD.decode(text).map(Source::Data).map_err(|_| Fault::incorrect("base64"));
+        return base64_text::decode(&data.body()).map(Source::Data).ok_or_else(|| Fault::incorrect("base64"));
     }
     if let Some(report) = named("MIMEReport") {
         return Ok(Source::Report(draft_report(report, 0)?));

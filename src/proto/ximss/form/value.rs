@@ -2,6 +2,7 @@
 //!
 //! Spec: XIMSS, "XML Data Formats" (XML presentation of objects).
 
+use crate::format::base64_text;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};
@@ -91,8 +92,7 @@ fn value_at(element: &Element, depth: usize) -> Outcome<Value> {
         return text.parse().map(Value::Number).map_err(|_| Fault::incorrect("number"));
     }
     if is(&["base64"]) {
-        let clean: String = text.split_whitespace().collect();
-        return STANDARD.decode(clean).map(Value::Data).map_err(|_| Fault::incorrect("base64"));
+        return base64_text::decode(text).map(Value::Data).ok_or_else(|| Fault::incorrect("base64"));
     }
     if is(&["date", "timeStamp", "time"]) {
         return text.parse().map(Value::Time).map_err(|_| Fault::incorrect("date"));
