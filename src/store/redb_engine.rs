@@ -386,6 +386,24 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
+    fn who_is_told_of_a_commit_finds_it() {
+        let engine = RedbEngine::in_memory().unwrap();
+        engine.make_tables().unwrap();
+        // Some of them begin a lap of the log.
+        for n in 0..100u32 {
+            std::thread::scope(|scope| {
+                let mut looking = None;
+                let look = || engine.snapshot().unwrap().get(tables::META, b"k").unwrap();
+                engine.transact(&mut |tx| tx.put(tables::META, b"k", &n.to_be_bytes()), &mut || looking = Some(scope.spawn(look))).unwrap();
+                assert_eq!(looking.unwrap().join().unwrap(), Some(n.to_be_bytes().to_vec()));
+            });
+        }
+        let mut told = false;
+        assert!(engine.transact(&mut |_| Err(Fault::internal()), &mut || told = true).is_err());
+        assert!(!told, "nobody is told of what is not");
+    }
+
+    #[test]
     fn a_closed_store_opens_without_repair_even_while_someone_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.redb");

@@ -363,6 +363,12 @@ mod tests {
         log.begin(Some(1));
         assert!(log.has_room(&Record::new()));
         assert!(!log.has_room(&record(&vec![(vec![], Some(vec![0; 64 << 10]))])));
+        let small = || record(&vec![(vec![], Some(vec![0; 64]))]);
+        while !log.is_nearly_full() {
+            assert!(log.has_room(&small()));
+            log.append(small()).unwrap();
+        }
+        assert!(log.has_room(&small()), "a new lap begins before anybody has to wait for it");
         let mut large = Record::new();
         (0..1100).for_each(|_| large.put(TABLE, b"k", &[0; 1000]));
         assert!(large.too_large && large.bytes.is_empty() && !log.has_room(&large));
