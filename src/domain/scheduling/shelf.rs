@@ -129,8 +129,8 @@ pub(super) fn with_fields(raw: &[u8], part: &Node) -> Option<Vec<u8>> {
     Some(fields)
 }
 
-/// Puts an item in the place of what a calendar holds under its UID; None removes that. The rights have been checked but
-/// for that to delete.
+/// Puts an item in the place of what a calendar holds under its UID; None removes that. The index goes with it. The rights
+/// have been checked but for that to delete.
 pub fn put(tx: &WriteTx, reached: &Reached, held: &Held, item: Option<&Item>, attachments: &[Vec<u8>], writing: &Writing) -> Outcome<()> {
     if !held.is_empty() && !reached.rights.has(Rights::DELETE) {
         return Err(Fault::denied());
@@ -145,7 +145,9 @@ pub fn put(tx: &WriteTx, reached: &Reached, held: &Held, item: Option<&Item>, at
         raws.push(letter::stored(other, with, writing)?);
     }
     raws.extend(item.map(|item| letter::stored(item, attachments, writing)).transpose()?);
-    place(tx, reached, &held.messages, raws, writing.now)
+    place(tx, reached, &held.messages, raws, writing.now)?;
+    // Whoever looks next would have to do it, in a transaction of its own.
+    index::catch_up(tx, &held.limits, reached.record.id)
 }
 
 /// Refuses an item that is larger than what is read of one.

@@ -6,10 +6,15 @@ use crate::domain::calendar::hits::{Hits, Window};
 use crate::domain::calendar::published;
 use crate::domain::delivery::Prepared;
 use crate::domain::files;
+use crate::domain::messages::folder_mailbox;
+use crate::domain::scheduling::letter::Writing;
+use crate::domain::scheduling::shelf;
+use crate::domain::scheduling::testing::item;
 use crate::domain::testing::{house, new_account};
 use crate::model::flags::Flags;
+use crate::model::mail::MailAddress;
 use crate::model::names::MailboxName;
-use crate::model::rights::Acl;
+use crate::model::rights::{Acl, Rights};
 use crate::model::time::Zone;
 use std::sync::Arc;
 
@@ -144,6 +149,26 @@ fn a_transaction_brings_in_what_it_needs() {
             calendars::with_item_uid(tx, mailbox, "a")
         };
         assert_eq!(place.house.store.write(ask).await.unwrap(), [Uid(1)]);
+    });
+}
+
+#[test]
+fn an_item_that_is_put_there_comes_with_its_rows() {
+    run(async {
+        let place = Place::new().await;
+        place.append(vec![event("a", "20260305T090000Z", ""), event("b", "20260306T090000Z", "")]).await;
+        let (mailbox, caller, limits) = (place.mailbox, place.caller.clone(), Limits::default());
+        let from = MailAddress { name: None, address: "alice@example.test".into() };
+        let writing = Writing { from, zone: Zone::GMT, domain: "example.test".parse().unwrap(), now: Timestamp::now(), random: [7; 16] };
+        let put = move |tx: &WriteTx| {
+            let reached = folder_mailbox(tx, &caller, mailbox, Rights::READ.with(Rights::INSERT).with(Rights::DELETE))?;
+            let held = shelf::held(tx, &limits, mailbox, "a")?;
+            let moved = item("BEGIN:VEVENT\nUID:a\nDTSTART:20260307T090000Z\nDURATION:PT1H\nEND:VEVENT");
+            shelf::put(tx, &reached, &held, Some(&moved), &[], &writing)?;
+            assert!(matches!(step(tx, mailbox, Timestamp::now())?, Step::Current(_)), "nobody has to look at it again");
+            Ok((calendars::with_item_uid(tx, mailbox, "a")?, calendars::with_item_uid(tx, mailbox, "b")?))
+        };
+        assert_eq!(place.house.store.write(put).await.unwrap(), (vec![Uid(3)], vec![Uid(2)]));
     });
 }
 
