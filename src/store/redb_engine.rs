@@ -202,15 +202,8 @@ impl RedbEngine {
     }
 }
 
-impl Engine for RedbEngine {
-    fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
-        let (tx, open) = self.begin(|database, _| {
-            let _taken_in = self.taking_in.read().unwrap_or_else(PoisonError::into_inner);
-            database.begin_read()
-        })?;
-        Ok(Box::new(RedbSnapshot { tx, tables: OpenTables::new(), health: &self.health, _open: open }))
-    }
-    fn transact(&self, work: Work<'_>, done: Done<'_>) -> Outcome<()> {
+impl RedbEngine {
+    fn commit(&self, work: Work<'_>, done: Done<'_>) -> Outcome<()> {
         let (begun, _open) = self.begin(|database, log| Ok::<_, redb::Error>((database.begin_write()?, log.clone())))?;
         // Goes before the guard, as what comes later goes first: nobody opens the file anew while this has it.
         let (mut tx, log) = begun;
@@ -230,19 +223,46 @@ impl Engine for RedbEngine {
             done();
             return Ok(());
         }
+        tx.set_durability(Durability::None).map_err(|e| failed(e.into()))?;
         log.append(record).map_err(|e| failed(e.into()))?;
+        // As long as redb takes it in, in memory, and waits for no disk but in the rare case that its file has to grow.
         let _taking_in = self.taking_in.write().unwrap_or_else(PoisonError::into_inner);
         done();
-        let taken_in = if log.is_nearly_full() {
-            checkpoint(tx, &mut log)
-        } else {
-            tx.set_durability(Durability::None).map_err(Into::into).and_then(|()| Ok(tx.commit()?))
-        };
         // It is on disk: a database that does not take it in is opened anew, and reads it from the log.
-        taken_in.map_err(|e| {
+        tx.commit().map_err(|e| {
             self.health.0.store(true, Ordering::Release);
-            failed(e)
+            failed(e.into())
         })
+    }
+
+    /// Begins a new lap of the log before it is full, when nobody waits for a commit; readers go on meanwhile.
+    fn begin_lap_in_time(&self) {
+        let begun = self.begin(|database, log| {
+            let nearly_full = log.lock().unwrap_or_else(PoisonError::into_inner).is_nearly_full();
+            Ok::<_, redb::Error>(if nearly_full { Some((database.begin_write()?, log.clone())) } else { None })
+        });
+        // A failure was logged and is remembered. What was committed is in the log, whatever became of the new lap.
+        let Ok((Some((tx, log)), _open)) = begun else { return };
+        if let Err(cause) = checkpoint(tx, &mut log.lock().unwrap_or_else(PoisonError::into_inner)) {
+            // Nobody knows which lap the database has stored: it is opened anew, and the log goes on with that.
+            self.health.0.store(true, Ordering::Release);
+            self.health.failed(cause);
+        }
+    }
+}
+
+impl Engine for RedbEngine {
+    fn snapshot(&self) -> Outcome<Box<dyn Read + '_>> {
+        let (tx, open) = self.begin(|database, _| {
+            let _taken_in = self.taking_in.read().unwrap_or_else(PoisonError::into_inner);
+            database.begin_read()
+        })?;
+        Ok(Box::new(RedbSnapshot { tx, tables: OpenTables::new(), health: &self.health, _open: open }))
+    }
+    fn transact(&self, work: Work<'_>, done: Done<'_>) -> Outcome<()> {
+        self.commit(work, done)?;
+        self.begin_lap_in_time();
+        Ok(())
     }
     fn close(&self) {
         let state = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), State::Closed);
@@ -382,8 +402,76 @@ fn scan_table(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use redb::backends::InMemoryBackend;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    /// Tells that a sync has begun, and lets it go on.
+    type Gate = (mpsc::Sender<()>, mpsc::Receiver<()>);
+
+    /// A file in memory whose next sync passes the gate, where there is one.
+    #[derive(Debug, Clone, Default)]
+    struct Gated(Arc<InMemoryBackend>, Arc<Mutex<Option<Gate>>>);
+
+    impl StorageBackend for Gated {
+        fn len(&self) -> std::io::Result<u64> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, length: u64) -> std::io::Result<()> {
+            self.0.set_len(length)
+        }
+        fn sync_data(&self) -> std::io::Result<()> {
+            let gate = self.1.lock().unwrap().take();
+            if let Some((begun, go_on)) = gate {
+                begun.send(()).unwrap();
+                go_on.recv().unwrap();
+            }
+            self.0.sync_data()
+        }
+        fn write(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+            self.0.write(offset, bytes)
+        }
+    }
+
+    #[test]
+    fn readers_go_on_while_a_new_lap_begins() {
+        let file = Gated::default();
+        let its_file = file.clone();
+        let source = move || Ok((Database::builder().create_with_backend(its_file.clone())?, Box::new(InMemoryBackend::new()) as _));
+        let engine = RedbEngine::from(Box::new(source), 64 << 10).unwrap();
+        engine.make_tables().unwrap();
+        let committed = AtomicU32::new(0);
+        let put = |n: u32| {
+            let value = [n.to_be_bytes().as_slice(), &[0; 4096]].concat();
+            engine.transact(&mut |tx| tx.put(tables::META, b"k", &value), &mut || committed.store(n, Ordering::Release)).unwrap();
+        };
+        // The first one goes to the database itself, and leaves room in its file: when that grows it is synced, too.
+        engine.transact(&mut |tx| tx.put(tables::META, b"room", &[0; 1 << 20]), &mut || ()).unwrap();
+        engine.transact(&mut |tx| tx.delete(tables::META, b"room").map(drop), &mut || ()).unwrap();
+        put(1);
+        let ((begun, has_begun), (let_go, go_on)) = (mpsc::channel(), mpsc::channel());
+        *file.1.lock().unwrap() = Some((begun, go_on));
+        std::thread::scope(|scope| {
+            scope.spawn(|| (2..20).for_each(put));
+            has_begun.recv().unwrap();
+            let (seen, is_seen) = mpsc::channel();
+            let engine = &engine;
+            scope.spawn(move || {
+                let value = engine.snapshot().unwrap().get(tables::META, b"k").unwrap().unwrap();
+                seen.send(u32::from_be_bytes(*value.first_chunk().unwrap())).unwrap();
+            });
+            // Whoever waited for the disk would see nothing before it is let go.
+            let seen = is_seen.recv_timeout(Duration::from_secs(20));
+            let last = committed.load(Ordering::Acquire);
+            let_go.send(()).unwrap();
+            assert_eq!(seen, Ok(last));
+            assert!((2..19).contains(&last), "a lap in the middle: {last}");
+        });
+    }
 
     #[test]
     fn who_is_told_of_a_commit_finds_it() {

@@ -1,7 +1,7 @@
 //! The write-ahead log: what a commit changes, in one piece on disk with one sync, before the engine takes it in.
 //!
 //! An engine of trees writes some twenty pages for a commit of one message, each where it happens to lie. So a commit is
-//! written here, one behind the other, and the engine keeps its pages in memory; when the log is full the engine writes
+//! written here, one behind the other, and the engine keeps its pages in memory; when the log is nearly full the engine writes
 //! them all (a checkpoint), and a new lap begins at the start of the file. After a kill the records of the lap are done
 //! again: they set and delete keys, so doing one twice does no harm.
 //!
@@ -14,7 +14,7 @@ use super::tables::Table;
 use redb::StorageBackend;
 use std::io;
 
-/// Bytes of the file: a lap of some 120 messages. More makes checkpoints rarer and longer, and appends no faster.
+/// Bytes of the file; a lap is three quarters of it, some 90 messages. More makes checkpoints rarer and longer, and appends no faster.
 pub(super) const SIZE: u64 = 4 << 20;
 /// The most bytes of a record: what is larger goes to the engine's own file at once, where it is written only once.
 const LARGEST: usize = 1 << 20;

@@ -1,8 +1,8 @@
 //! The writer: one thread, one transaction at a time, many jobs in each.
 //!
-//! It takes what is queued, runs it in one transaction, commits once, publishes, answers all as soon as that is on disk,
-//! then takes what came meanwhile; it never waits for company. A job checks before its first write, so its refusal leaves the group whole.
-//! One that fails or panics after its first write drops the transaction, and the others run again without it: so a
+//! It takes what is queued, runs it in one transaction, commits once, publishes and answers all as soon as that is on
+//! disk, then takes what came meanwhile; it never waits for company. A job checks before its first write, so its refusal
+//! leaves the group whole. One that fails or panics after its first write drops the transaction, and the others run again without it: so a
 //! job is `FnMut` and must give the same effects when it is run again.
 
 use super::engine::{Direction, Engine, KeyRange, Read, Transaction, Visit};
@@ -137,30 +137,29 @@ pub(super) fn work(engine: &dyn Engine, feed: &Feed, orders: &mpsc::Receiver<Ord
 fn run_group(engine: &dyn Engine, feed: &Feed, jobs: Jobs) {
     let mut next = Some(jobs);
     while let Some(jobs) = next.take() {
-        let (waiting, attempted, changed) = (Cell::new(Some(jobs)), Cell::new(None), Cell::new(None));
+        let (waiting, attempted) = (Cell::new(Some(jobs)), Cell::new(None));
         let mut work = |tx: &dyn Transaction| {
             let tx = WriteTx::new(tx);
             let (done, refused, broken) = attempt(&tx, waiting.take().unwrap_or_default());
             refused.into_iter().for_each(|(job, fault)| job.answer(Err(fault)));
-            attempted.set(Some((done, broken)));
-            changed.set(Some(tx.changes.into_inner()));
+            attempted.set(Some((done, broken, tx.changes.into_inner())));
             if broken { Err(Fault::internal()) } else { Ok(()) }
         };
         let committed = engine.transact(&mut work, &mut || {
-            feed.publish(changed.take().unwrap_or_default());
-            let done = attempted.take().into_iter().flat_map(|(done, _)| done);
-            done.for_each(|job| job.answer(Ok(())));
+            let Some((done, _, changes)) = attempted.take() else { return };
+            feed.publish(changes);
+            done.into_iter().for_each(|job| job.answer(Ok(())));
         });
         let never_begun = waiting.take();
         match (attempted.take(), committed) {
-            (Some((done, true)), _) => next = Some(done).filter(|jobs| !jobs.is_empty()),
+            (Some((done, true, _)), _) => next = Some(done).filter(|jobs| !jobs.is_empty()),
             (_, Ok(())) => {}
             (attempted, Err(fault)) => {
                 if never_begun.is_none() {
                     // It may be on disk all the same, though nobody is told so: whoever follows the store looks at all of it.
                     feed.lose_track();
                 }
-                let unheard = never_begun.into_iter().chain(attempted.map(|(done, _)| done)).flatten();
+                let unheard = never_begun.into_iter().chain(attempted.map(|(done, ..)| done)).flatten();
                 unheard.for_each(|job| job.answer(Err(fault.clone())));
             }
         }
