@@ -1,9 +1,9 @@
 //! Where an instant message goes: to the sessions of its addressee that take signals, else to the store to wait for one.
 //!
 //! Messages between two sessions keep their order: what can be handed over is handed over at once, and what must wait
-//! is queued with the writer in the order in which it was sent (`Order`). The sender hears only of failures. A message of a stranger
-//! (`domain::strangers`) does not wait: he would learn that there is somebody for whom it does. He is told in time that it
-//! reached nobody, whether there is such an account or not.
+//! is queued with the writer in the order in which it was sent (`Order`). The sender hears only of failures. A message of
+//! a stranger (`domain::strangers`) does not wait: he would learn that there is somebody for whom it does. He is told in
+//! time that it reached nobody, whether there is such an account or not.
 //! Spec: XIMSS, "Instant Messaging"; RFC 6121 8.5 (messages to an account and to one of its sessions).
 
 use super::access::Caller;
@@ -123,7 +123,7 @@ pub struct Order(Arc<Mutex<()>>);
 
 /// Sends a message, in its order. What fails is said in `failures`, later; a message that must wait is on disk when this
 /// ends.
-pub async fn send(house: &House, (failures, order): (&Inbox, &Order), sending: Sending) {
+pub async fn send(house: &House, failures: &Inbox, order: &Order, sending: Sending) {
     let failed = match try_to_send(house, order, &sending).await {
         Err(failure) if !sending.message.fails_silently() => failure,
         _ => return,

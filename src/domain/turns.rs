@@ -158,6 +158,12 @@ impl Turns {
         }
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Somebody has logged in from there.
     pub fn welcome(&self, network: Network) {
         self.lock().welcome(network);

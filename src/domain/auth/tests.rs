@@ -106,27 +106,45 @@ fn too_many_failures_are_refused_even_with_the_right_password() {
     });
 }
 
+async fn until(it_is_so: impl Fn() -> bool) {
+    while !it_is_so() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[test]
 fn a_flood_of_guesses_does_not_hold_up_who_logs_in_from_home() {
     scene(|house, id| async move {
         // To become known.
         assert_eq!(login(&house, "alice", "secret", "192.0.2.1").await.unwrap().caller.account, id);
+        let elsewhere = |from: &str| {
+            let (turns, from) = (house.turns.clone(), from.parse::<IpAddr>().unwrap());
+            async move { turns.take(from.into(), 0, Duration::from_secs(60)).await }
+        };
+        // Nobody has a turn until all have queued; and one who came before the flood stands between the honest and it.
+        let (held, next) = (elsewhere("203.0.113.1").await.unwrap(), actix::spawn(elsewhere("203.0.113.2")));
+        until(|| house.turns.waiting() == 1).await;
         let strangers: Vec<String> = (0..40).map(|n| format!("198.51.100.{n}")).collect();
-        let guesses = strangers.iter().map(|from| {
+        let guess = |from: &String| {
             let (house, from) = (house.clone(), from.clone());
             actix::spawn(async move { login(&house, &format!("victim-{from}"), "guess", &from).await })
-        });
-        let flood: Vec<_> = guesses.collect();
+        };
+        let flood: Vec<_> = strangers.iter().map(guess).collect();
+        until(|| house.turns.waiting() == 41).await;
+        let honest = {
+            let house = house.clone();
+            actix::spawn(async move { login(&house, "alice", "secret", "192.0.2.1").await })
+        };
+        until(|| house.turns.waiting() == 42).await;
         let counted = || {
             let gauge = |from: &String| Throttle::address(Purpose::Login, from.parse().unwrap(), Flow::per_minute(3));
             strangers.iter().map(|from| house.throttle.failures(&gauge(from), Instant::now())).sum::<u32>()
         };
-        while counted() == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert_eq!(login(&house, "alice", "secret", "192.0.2.1").await.unwrap().caller.account, id);
-        // In the order of coming it would be all of them. How many it is depends on how busy the machine is.
-        assert!(counted() <= 20, "{} guesses were looked at first", counted());
+        drop(held);
+        assert_eq!(honest.await.unwrap().unwrap().caller.account, id);
+        let next = next.await.unwrap().unwrap();
+        assert_eq!(counted(), 0, "guesses that were looked at first");
+        drop(next);
         for outcome in futures_util::future::join_all(flood).await {
             assert_eq!(outcome.unwrap(), Err(Fault::wrong_password()));
         }

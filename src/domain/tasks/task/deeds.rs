@@ -141,7 +141,7 @@ impl Task {
         let sending = Sending { to: im::peer(to, &self.owner)?, client: None, message, request: None };
         let (house, failures, order) = (self.house.clone(), self.inbox.clone(), self.order.clone());
         let work = async move {
-            im::send(&house, (&failures, &order), sending).await;
+            im::send(&house, &failures, &order, sending).await;
             Ok(None)
         };
         self.later("send_im", work, ctx);

@@ -89,7 +89,7 @@ fn send(cx: &Cx, sending: Sending) -> Outcome<()> {
     let signaling = cx.desk.signaling()?;
     let (house, inbox, order) = (cx.house.clone(), signaling.inbox.clone(), signaling.order.clone());
     // Bounded: as many as the session's pace lets pass, and each ends with its commit at the latest.
-    im::begin(async move { im::send(&house, (&inbox, &order), sending).await });
+    im::begin(async move { im::send(&house, &inbox, &order, sending).await });
     Ok(())
 }
 
