@@ -18,9 +18,9 @@
 //! and the bindings of XIMSS to HTTP and WebSocket knows the web framework, nothing but `store` knows the database.
 //!
 //! # What must hold
-//! - What a client is told is done is on disk, mostly by one write and one sync (`store::write_ahead`). Jobs share a commit when they
-//!   come together, and none waits for company (`store::writer`); only after the commit does anyone hear of the change
-//!   (`store::feed`).
+//! - What a client is told is done is on disk, mostly by one write and one sync (`store::write_ahead`). Jobs share a
+//!   commit when they come together, and none waits for company (`store::writer`); nobody hears of a change before it is
+//!   on disk (`store::feed`), and whoever looks then finds it (`store::redb_engine`).
 //! - No thread that runs actors ever blocks: store questions run on reading threads, changes on the writer's, key
 //!   derivation and scripts on their own.
 //! - Ask down, tell up: an actor awaits only what lies below it; upwards goes at most one wake-up at a time
