@@ -312,7 +312,8 @@ impl Signaling {
     pub fn farewell(&self) -> Vec<Element> {
         let why = CallEvent::Disconnected(Some(SignalFailure::new(503, "the server is shutting down")));
         let (calls, sdp_text) = (self.calls.borrow(), self.wants.borrow().sdp_text);
-        let open = calls.iter().filter(|call| !call.is_over && call.leg.connected());
+        // A leg may have ended with the other side's session, before its word has been heard here.
+        let open = calls.iter().filter(|call| !call.is_over);
         open.map(|call| form::call::told(&call.name, &why, sdp_text)).collect()
     }
 
