@@ -75,6 +75,11 @@ impl SignalFailure {
     pub fn new(code: u16, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
+
+    /// What everybody in a call is told where the server goes down.
+    pub fn server_ends() -> Self {
+        Self::new(503, "the server is shutting down")
+    }
 }
 
 /// What a session is told.

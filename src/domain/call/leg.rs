@@ -30,6 +30,15 @@ pub enum Side {
     Callee,
 }
 
+/// How a leg's client goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// With its session, whatever ended that.
+    OfSession,
+    /// With the server.
+    OfServer,
+}
+
 /// How far a leg is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -442,13 +451,15 @@ impl Leg {
     }
 
     /// The session is gone, and the client with it.
-    pub fn session_ended(&mut self) {
+    pub fn session_ended(&mut self, how: Departure) {
+        let why = |text| match how {
+            Departure::OfSession => SignalFailure::new(480, text),
+            Departure::OfServer => SignalFailure::server_ends(),
+        };
         match self.state {
             State::Calling => self.call(CallSignal::Cancelled(None)),
-            State::Alerting => self.call(CallSignal::Refused(SignalFailure::new(480, "the client is gone"))),
-            State::Accepting | State::Connecting | State::Connected => {
-                self.call(CallSignal::Bye(Some(SignalFailure::new(480, "session closed"))));
-            }
+            State::Alerting => self.call(CallSignal::Refused(why("the client is gone"))),
+            State::Accepting | State::Connecting | State::Connected => self.call(CallSignal::Bye(Some(why("session closed")))),
             State::Dead => {}
         }
         self.state = State::Dead;
@@ -469,7 +480,7 @@ impl Leg {
     /// The time. True where the leg is to be let go.
     pub fn tick(&mut self, now: Instant) -> bool {
         if self.grace_ends().is_some_and(|end| now >= end) {
-            self.session_ended();
+            self.session_ended(Departure::OfSession);
             return true;
         }
         while let Some(slot) = self.slots.expired(now) {

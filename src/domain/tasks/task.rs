@@ -10,6 +10,7 @@ use super::programs::{Happening, Program};
 use super::{Ear, Entry};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{CallLeg, SessionEnded};
+use crate::domain::call::leg::Departure;
 use crate::domain::house::House;
 use crate::domain::im::Order;
 use crate::domain::journal::{Kind, file_of_month};
@@ -237,7 +238,7 @@ impl Task {
     /// A leg is not used any more. A task that was called ends with its last call.
     fn release(&mut self, leg: &LegName, ctx: &mut Context<Self>) {
         for (_, leg) in self.legs.extract_if(.., |(name, _)| name == leg) {
-            tell(&leg, SessionEnded);
+            tell(&leg, SessionEnded(Departure::OfSession));
         }
         if self.called && self.legs.is_empty() && !self.stays {
             self.end(ctx);
@@ -297,7 +298,7 @@ impl Task {
     /// A call rings here.
     fn rings(&mut self, name: LegName, leg: Addr<CallLeg>) {
         if self.legs.len() >= MOST_CALLS {
-            return tell(&leg, SessionEnded);
+            return tell(&leg, SessionEnded(Departure::OfSession));
         }
         self.called = true;
         self.legs.push((name, leg));
@@ -333,7 +334,7 @@ impl Actor for Task {
             Item::Call(_, leg) => Some(leg),
             Item::Signal(_) => None,
         });
-        self.legs.drain(..).map(|(_, leg)| leg).chain(unheard).for_each(|leg| tell(&leg, SessionEnded));
+        self.legs.drain(..).map(|(_, leg)| leg).chain(unheard).for_each(|leg| tell(&leg, SessionEnded(Departure::OfSession)));
         // Whoever started it hears of its end.
         if let (Some(starter), Some(_)) = (self.origin.starter, &self.entry) {
             let event = TaskEvent { from: self.id(), name: "[Dead]".to_owned(), parameter: Default::default() };

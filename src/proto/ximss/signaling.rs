@@ -7,7 +7,7 @@ use super::form;
 use super::outbox::{Outbox, Ticket};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{Ask, CallLeg, ClientBack, ClientLost, JoinWith, SessionEnded, Where};
-use crate::domain::call::leg::Command;
+use crate::domain::call::leg::{Command, Departure};
 use crate::domain::house::House;
 use crate::domain::im::{self, Conversations, Order};
 use crate::domain::pace::Pace;
@@ -67,6 +67,8 @@ pub struct Signaling {
     fixed: Cell<bool>,
     /// Its connection was lost, which ends it.
     lost: Cell<bool>,
+    /// The server goes down, which ends it.
+    server_ends: Cell<bool>,
     /// Its entries for the calls of other accounts.
     bound_for: RefCell<Vec<Bound>>,
     /// As the last `signalBind` asked for it; it holds on after `signalUnbind` for what is still under way.
@@ -104,6 +106,7 @@ impl Signaling {
             bound: RefCell::default(),
             fixed: Cell::default(),
             lost: Cell::default(),
+            server_ends: Cell::default(),
             bound_for: RefCell::default(),
             wants: RefCell::default(),
             messages: RefCell::new(Pace::new(MESSAGES.0, MESSAGES.1, Instant::now())),
@@ -145,7 +148,7 @@ impl Signaling {
             _ => self.inbox.next_call(),
         };
         if calls.iter().filter(|call| call.name.is_reserved() == name.is_reserved()).count() >= MOST_CALLS {
-            return tell(&leg, SessionEnded);
+            return tell(&leg, SessionEnded(Departure::OfSession));
         }
         calls.push(OpenCall { name: name.clone(), leg: leg.clone(), is_over: false });
         tell(&leg, ClientBack { inbox: self.inbox.clone(), name });
@@ -296,7 +299,7 @@ impl Signaling {
         if calls.iter().filter(|call| call.name.is_reserved()).count() >= MOST_CALLS {
             let busy = SignalFailure::new(486, "the user has too many calls");
             tell(&leg, Ask(Command::Reject(busy)));
-            return tell(&leg, SessionEnded);
+            return tell(&leg, SessionEnded(Departure::OfSession));
         }
         calls.push(OpenCall { name, leg, is_over: false });
     }
@@ -308,9 +311,11 @@ impl Signaling {
         }
     }
 
-    /// What the session says of its calls where the server ends.
+    /// The server ends: what the session says of its calls. Whoever has a part in them hears no other reason, though this
+    /// session may be gone before theirs.
     pub fn farewell(&self) -> Vec<Element> {
-        let why = CallEvent::Disconnected(Some(SignalFailure::new(503, "the server is shutting down")));
+        self.server_ends.set(true);
+        let why = CallEvent::Disconnected(Some(SignalFailure::server_ends()));
         let (calls, sdp_text) = (self.calls.borrow(), self.wants.borrow().sdp_text);
         // A leg may have ended with the other side's session, before its word has been heard here.
         let open = calls.iter().filter(|call| !call.is_over);
@@ -420,6 +425,7 @@ impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
         let owner = self.owner.take();
+        let how = if self.server_ends.get() { Departure::OfServer } else { Departure::OfSession };
         for (to, client) in self.directed.take() {
             let Some(owner) = &owner else { break };
             presence::direct(&self.house, (&owner.address, self.client()), &to, client.as_ref(), Presence::default());
@@ -431,7 +437,7 @@ impl Drop for Signaling {
             let kept = kept_as.as_ref().and_then(|(account, client)| self.house.kept_legs.keep(account, client, name, leg.clone()));
             match kept {
                 Some(kept) => tell(&leg, ClientLost { inbox: self.inbox.clone(), kept }),
-                None => tell(&leg, SessionEnded),
+                None => tell(&leg, SessionEnded(how)),
             }
         }
         self.unbind();
@@ -440,7 +446,7 @@ impl Drop for Signaling {
         let mut messages: Vec<Arc<HandedIm>> = messages.into_iter().map(|(_, message)| message).collect();
         for item in self.inbox.close() {
             match item {
-                Item::Call(_, leg) => tell(&leg, SessionEnded),
+                Item::Call(_, leg) => tell(&leg, SessionEnded(how)),
                 Item::Signal(Signal::Im(message)) => messages.push(message),
                 Item::Signal(_) => {}
             }

@@ -5,7 +5,7 @@
 use super::{Call, FromLeg, Join};
 use crate::domain::call::counted::{Counted, LEGS};
 use crate::domain::call::kept::Kept;
-use crate::domain::call::leg::{Command, Leg, Said, State};
+use crate::domain::call::leg::{Command, Departure, Leg, Said, State};
 use crate::domain::call::shown::Shown;
 use crate::domain::signals::{Inbox, Refused};
 use crate::domain::tell::tell;
@@ -37,10 +37,10 @@ pub struct Place {
     pub(super) leg: LegId,
 }
 
-/// The session of a leg has ended.
+/// The session of a leg has ended, in this way.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct SessionEnded;
+pub struct SessionEnded(pub Departure);
 
 /// The session of a leg has lost its connection, and is gone.
 #[derive(Message)]
@@ -97,13 +97,13 @@ impl CallLeg {
         if let Some(why) = unheard.filter(|_| self.machine.state() != State::Dead) {
             // How a session ended is still on its way here; a leg that can wait for that does.
             if why == Refused::Full || !self.machine.client_lost(Instant::now()) {
-                return self.end(ctx);
+                return self.end(Departure::OfSession, ctx);
             }
             self.carry();
         }
         // Nobody is there to release it.
         if self.machine.is_away() && self.machine.state() == State::Dead {
-            return self.end(ctx);
+            return self.end(Departure::OfSession, ctx);
         }
         self.watch_time(ctx);
     }
@@ -121,8 +121,8 @@ impl CallLeg {
     }
 
     /// Nobody listens any more.
-    fn end(&mut self, ctx: &mut Context<Self>) {
-        self.machine.session_ended();
+    fn end(&mut self, how: Departure, ctx: &mut Context<Self>) {
+        self.machine.session_ended(how);
         for said in self.machine.said() {
             if let Said::Call(signal) = said {
                 tell(&self.place.call, FromLeg(self.place.leg, signal));
@@ -138,7 +138,7 @@ impl CallLeg {
         }
         let timer = ctx.run_later(deadline.saturating_duration_since(Instant::now()), |leg, ctx| {
             leg.timer = None;
-            if leg.machine.tick(Instant::now()) { leg.end(ctx) } else { leg.run(ctx) }
+            if leg.machine.tick(Instant::now()) { leg.end(Departure::OfSession, ctx) } else { leg.run(ctx) }
         });
         if let Some((old, _)) = self.timer.replace((timer, deadline)) {
             ctx.cancel_future(old);
@@ -152,7 +152,7 @@ impl Actor for CallLeg {
     fn started(&mut self, ctx: &mut Self::Context) {
         // An incoming call: what the client does with it is to find its leg.
         if self.place.leg != LegId::CALLER && self.inbox.push_call(self.name.clone(), ctx.address()).is_err() {
-            self.end(ctx);
+            self.end(Departure::OfSession, ctx);
         }
     }
 }
@@ -212,7 +212,7 @@ impl Handler<ClientLost> for CallLeg {
             return;
         }
         if !self.machine.client_lost(Instant::now()) {
-            return self.end(ctx);
+            return self.end(Departure::OfSession, ctx);
         }
         self.kept = Some(kept);
         self.run(ctx);
@@ -224,7 +224,7 @@ impl Handler<ClientBack> for CallLeg {
     fn handle(&mut self, ClientBack { inbox, name }: ClientBack, ctx: &mut Self::Context) {
         // That the old session is gone may be on its way here still.
         if !self.machine.client_lost(Instant::now()) {
-            return self.end(ctx);
+            return self.end(Departure::OfSession, ctx);
         }
         self.kept = None;
         (self.inbox, self.name) = (inbox, name);
@@ -235,7 +235,7 @@ impl Handler<ClientBack> for CallLeg {
 
 impl Handler<SessionEnded> for CallLeg {
     type Result = ();
-    fn handle(&mut self, _: SessionEnded, ctx: &mut Self::Context) {
-        self.end(ctx);
+    fn handle(&mut self, SessionEnded(how): SessionEnded, ctx: &mut Self::Context) {
+        self.end(how, ctx);
     }
 }

@@ -4,7 +4,7 @@ mod away;
 
 use super::*;
 use crate::domain::call::leg::away::GRACE;
-use crate::domain::call::leg::{Command, Leg, Said, State};
+use crate::domain::call::leg::{Command, Departure, Leg, Said, State};
 use crate::domain::call::stages::{Decision, Stage};
 use crate::model::call::{CallEvent, CallId};
 use crate::model::signal::Fragment;
@@ -480,7 +480,7 @@ proptest! {
                     prop_assert_eq!(told, waits && since.is_some());
                 },
                 Event::SessionEnds(n) => if let Some(leg) = nth(&world, n) {
-                    world.legs.get_mut(&leg).unwrap().session_ended();
+                    world.legs.get_mut(&leg).unwrap().session_ended(Departure::OfSession);
                     world.settle();
                 },
                 Event::Pass(seconds) => world.pass(seconds),

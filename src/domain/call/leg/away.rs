@@ -10,7 +10,7 @@
 //! ICE restart). It may refuse that, or be silent.
 //! Spec: XIMSS, "Signaling" (callConnected, callUpdateSolicited); RFC 8445 2.4 (ICE restart).
 
-use super::{Leg, State};
+use super::{Departure, Leg, State};
 use crate::domain::call::slots::Told;
 use crate::model::call::{CallEvent, CallSignal};
 use crate::model::signal::SignalFailure;
@@ -25,7 +25,7 @@ impl Leg {
     /// The client has lost its connection. True where the leg waits for it; else it has ended as with a session.
     pub fn client_lost(&mut self, now: Instant) -> bool {
         if self.state != State::Connected {
-            self.session_ended();
+            self.session_ended(Departure::OfSession);
             return false;
         }
         if self.away.is_none() {

@@ -153,3 +153,26 @@ fn an_end_may_be_transferred_while_its_client_is_gone() {
     assert!(is_back(&world.heard(2), "bob1"));
     world.check();
 }
+
+#[test]
+fn the_other_end_hears_whether_the_session_or_the_server_ends() {
+    let server = || SignalFailure::new(503, "the server is shutting down");
+    let cases = [
+        (Departure::OfSession, SignalFailure::new(480, "session closed"), SignalFailure::new(480, "the client is gone")),
+        (Departure::OfServer, server(), server()),
+    ];
+    for (how, of_a_call, of_ringing) in cases {
+        for (goes, stays) in [(1, 2), (2, 1)] {
+            let mut world = World::talking();
+            world.legs.get_mut(&LegId(goes)).unwrap().session_ended(how);
+            world.settle();
+            assert_eq!(world.heard(stays), [CallEvent::Disconnected(Some(of_a_call.clone()))]);
+            assert!(world.hub.is_over());
+        }
+        let mut world = World::new(Caller::Leg, sdp("X"), devices(1));
+        world.heard.clear();
+        world.legs.get_mut(&LegId(2)).unwrap().session_ended(how);
+        world.settle();
+        assert_eq!(world.heard(1), [CallEvent::Disconnected(Some(of_ringing))]);
+    }
+}
