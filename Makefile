@@ -6,6 +6,10 @@ SYSTEM  ?= $(PREFIX)/lib
 STATIC  := x86_64-unknown-linux-gnu
 # No library of the system; and random numbers from the kernel's call, never from /dev, which need not be there.
 STATIC_FLAGS := -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"
+# Relocations in a packed form, which linkers for x86-64 write and glibc reads from 2.36 on: 1.5 MB less of binary, 2.7 MB
+# less in memory. The static arm64 binary has none.
+PACKED  := $(shell test "$$(uname -m)" = x86_64 && \
+  printf 'glibc 2.36\n%s\n' "$$(getconf GNU_LIBC_VERSION 2>/dev/null)" | sort -VC && echo -C link-arg=-Wl,-z,pack-relative-relocs)
 FUZZ    := tests/fuzz
 FUZZ_SECONDS ?= 60
 KILLS   ?= 50
@@ -24,8 +28,8 @@ ARM_TOOLS  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
 .PHONY: run test check bench crash fuzz soak docs build static test-static static-arm64 test-arm64 install tools browser arm64-tools
 
-run: tools ## build and serve on built-in defaults, data in ./posthouse-data
-	$(CARGO) run --release --locked -- serve
+run: build ## build and serve on built-in defaults, data in ./posthouse-data
+	$(TARGET)/release/posthouse serve
 
 test: tools browser ## all tests
 	$(CARGO) test --locked --no-fail-fast
@@ -65,11 +69,11 @@ docs: tools ## the reference, the sample configuration and the code's own pages,
 	@echo "$(TARGET)/doc: operations.md, posthouse.toml, posthouse/index.html"
 
 build: tools ## the binary, in $(TARGET)/release
-	$(CARGO) build --release --locked
+	$(CARGO) rustc --release --locked --bin posthouse -- $(PACKED)
 
 static: tools ## a binary without any library of the system
 	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='$(STATIC_FLAGS)' \
-	  $(CARGO) build --release --locked --target $(STATIC)
+	  $(CARGO) rustc --release --locked --target $(STATIC) --bin posthouse -- $(PACKED)
 	@ldd $(TARGET)/$(STATIC)/release/posthouse 2>&1 | grep -Eq "statically linked|not a dynamic executable"
 	@ls -l $(TARGET)/$(STATIC)/release/posthouse
 
