@@ -6,18 +6,20 @@
 //! stand for many. The handlers find what is known of the connection (`Ends`) with the request.
 //! Spec: XIMSS companion 2.1 (XIMSS on the HTTP port).
 
-use super::server::{WINDOWS, Web, app};
+use super::http2;
+use super::server::{Web, app};
 use super::watched::Watched;
 use crate::proto::net::limits::Place;
 use crate::proto::net::wire::{TakeOver, Wire};
-use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_http::{HttpService, KeepAlive};
 use actix_server::ServerBuilder;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::web;
 use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,6 +47,13 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nC
 #[derive(Debug)]
 struct NotHttp;
 
+/// A connection on which HTTP is spoken.
+struct Opened {
+    wire: Watched,
+    peer: Option<SocketAddr>,
+    is_http2: bool,
+}
+
 /// Serves on a listener, in TLS if there is a configuration for it.
 pub(super) fn listen(
     builder: ServerBuilder,
@@ -54,28 +63,48 @@ pub(super) fn listen(
     take_over: Option<TakeOver>,
 ) -> io::Result<ServerBuilder> {
     let stopping = builder.graceful_shutdown_signal();
+    // Connections that wait for a request are let go when the server stops.
+    let stopped = move || {
+        let stopping = stopping.clone();
+        async move { stopping.notified().await }
+    };
     let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(offering_http(&config))));
     builder.listen("web", listener, move || {
-        let (acceptor, take_over, stopping) = (acceptor.clone(), take_over.clone(), stopping.clone());
-        let http = HttpService::build()
+        let (web, acceptor, take_over, stopped) = (web.clone(), acceptor.clone(), take_over.clone(), stopped.clone());
+        let handlers = || {
+            let app = app(web.clone()).into_factory().map_err(|error| error.error_response());
+            map_config(app, |_| AppConfig::default())
+        };
+        let http1 = HttpService::build()
             .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
             .client_request_timeout(patience(&web))
-            .h2_initial_window_size(WINDOWS.0)
-            .h2_initial_connection_window_size(WINDOWS.1)
-            // Connections that wait for a request are let go when the server stops.
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
+            .graceful_shutdown_signal(stopped.clone())
             .on_connect_ext(|wire: &Watched, known| drop(wire.ends().map(|ends| known.insert(ends))))
-            .finish(map_config(app(web.clone()).into_factory().map_err(|error| error.error_response()), |_| AppConfig::default()));
-        let here = web.clone();
-        fn_service(move |stream: TcpStream| open(here.clone(), stream, acceptor.clone(), take_over.clone())).and_then(http.map_err(
-            |error| {
-                tracing::debug!(%error, "a web connection ended");
-                NotHttp
-            },
-        ))
+            .h1(handlers());
+        let (http1, http2) = (Rc::new(http1), Rc::new(handlers()));
+        fn_factory(move || {
+            let (web, acceptor, take_over, stopped) = (web.clone(), acceptor.clone(), take_over.clone(), stopped.clone());
+            let (http1, http2) = (http1.clone(), http2.clone());
+            async move {
+                let (http1, http2) = (Rc::new(http1.new_service(()).await?), Rc::new(http2.new_service(()).await?));
+                Ok::<_, ()>(fn_service(move |stream: TcpStream| {
+                    let opened = open(web.clone(), stream, acceptor.clone(), take_over.clone());
+                    let (http1, http2, stopped) = (http1.clone(), http2.clone(), stopped.clone());
+                    async move {
+                        let Opened { wire, peer, is_http2 } = opened.await?;
+                        let ended = if is_http2 {
+                            http2::serve(wire, peer, http2, KEEP_ALIVE, stopped()).await.map_err(|error| error.to_string())
+                        } else {
+                            http1.call((wire, peer)).await.map_err(|error| error.to_string())
+                        };
+                        ended.map_err(|error| {
+                            tracing::debug!(error, "a web connection ended");
+                            NotHttp
+                        })
+                    }
+                }))
+            }
+        })
     })
 }
 
@@ -115,7 +144,7 @@ async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     take_over: Option<TakeOver>,
-) -> Result<(Watched, Protocol, Option<SocketAddr>), NotHttp> {
+) -> Result<Opened, NotHttp> {
     let Ok(place) = place(&web, &stream) else {
         metrics::counter!("posthouse_connections_refused").increment(1);
         if acceptor.is_none() {
@@ -130,12 +159,12 @@ async fn open(
     // Nor is this a must: a client that takes nothing of an answer for so long is given up.
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(STILL));
     let peer = stream.peer_addr().ok();
-    let (mut wire, protocol) = match acceptor {
-        None => (Wire::Clear(stream), Protocol::Http1),
+    let (mut wire, is_http2) = match acceptor {
+        None => (Wire::Clear(stream), false),
         Some(acceptor) => {
             let encrypted = timeout(patience, acceptor.accept(stream)).await.ok().and_then(Result::ok).ok_or(NotHttp)?;
-            let is_h2 = encrypted.get_ref().1.alpn_protocol() == Some(b"h2");
-            (Wire::Encrypted(Box::new(encrypted)), if is_h2 { Protocol::Http2 } else { Protocol::Http1 })
+            let is_http2 = encrypted.get_ref().1.alpn_protocol() == Some(b"h2");
+            (Wire::Encrypted(Box::new(encrypted)), is_http2)
         }
     };
     let first = timeout(patience, wire.first_byte()).await.ok().and_then(Result::ok).flatten().ok_or(NotHttp)?;
@@ -146,6 +175,6 @@ async fn open(
             }
             Err(NotHttp)
         }
-        _ => Ok((Watched::new(wire, STILL, place), protocol, peer)),
+        _ => Ok(Opened { wire: Watched::new(wire, STILL, place), peer, is_http2 }),
     }
 }

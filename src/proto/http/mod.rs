@@ -11,6 +11,7 @@ mod deliver;
 pub mod disposition;
 mod download;
 mod export;
+mod http2;
 pub mod metrics;
 mod page;
 mod part;

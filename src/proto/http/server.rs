@@ -28,8 +28,6 @@ const CONNECTIONS: usize = 2_048;
 const FILE_THREADS: usize = 4;
 /// Large messages that may be in memory at once.
 const LARGE_MESSAGES: usize = 2;
-/// Bytes that a client may send ahead on one stream, and on all streams of a connection (HTTP/2).
-pub(super) const WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 
 /// What of the configuration the web server needs to know.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +101,7 @@ impl Web {
 
     /// True when all of a request's way was encrypted, as far as that is known.
     pub fn is_encrypted(&self, request: &HttpRequest, sender: Sender) -> bool {
-        let secure = request.conn_data::<Ends>().is_some_and(|ends| ends.secure);
+        let secure = Ends::of(request).is_some_and(|ends| ends.secure);
         sender.is_encrypted(secure, request.headers().get_all("x-forwarded-proto").last().and_then(|value| value.to_str().ok()))
     }
 

@@ -1,6 +1,7 @@
 //! A connection at the web port before it is known what is spoken on it: in clear text or encrypted, its first byte to
 //! be looked at, and then handed to whoever speaks it.
 
+use actix_web::{HttpMessage, HttpRequest};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,14 @@ pub struct Ends {
 
 /// Takes over connections on which another protocol is spoken than the one they came in for.
 pub type TakeOver = Arc<dyn Fn(Wire, Ends) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
+
+impl Ends {
+    /// What is known of the connection that a request came on.
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        let of_all_requests = request.conn_data::<Self>().copied();
+        of_all_requests.or_else(|| request.extensions().get::<Self>().copied())
+    }
+}
 
 impl Wire {
     /// The first byte, which stays to be read; None where the other side has left without a word.

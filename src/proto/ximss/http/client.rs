@@ -29,7 +29,7 @@ impl Client {
         let header = |name: &'static str| request.headers().get_all(name).map(|value| value.to_str().unwrap_or("unreadable"));
         let forwarded_for: Vec<&str> = header("x-forwarded-for").collect();
         let sender = Sender::of(peer, forwarded_for.into_iter(), trusted_proxies);
-        let ends = request.conn_data::<Ends>();
+        let ends = Ends::of(request);
         let secure = sender.is_encrypted(ends.is_some_and(|ends| ends.secure), header("x-forwarded-proto").last());
         Some(Self { sender, secure, local: ends.map_or_else(|| SocketAddr::from((peer, 0)), |ends| ends.local) })
     }
