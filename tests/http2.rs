@@ -71,10 +71,13 @@ fn what_is_asked_at_once_is_answered_on_one_connection() {
         let length = head.headers()["content-length"].clone();
         assert_eq!(body(head).await, b"");
         assert_eq!(body(page).await.len(), length.to_str().unwrap().parse::<usize>().unwrap());
-        // The session knows that its way is encrypted.
         let answered = body(login).await;
         let session = parse(&answered).first("session").unwrap().get("urlID").unwrap().to_owned();
         let asked_in = |what: &str| asked("POST", &format!("/Session/{session}/sync"), format!("<XIMSS>{what}</XIMSS>"));
+        // The way is known to be encrypted.
+        let features = http.send_request(asked("POST", "/XIMSSLogin/", "<XIMSS><listFeatures id=\"1\"/></XIMSS>")).await.unwrap();
+        let features = parse(&body(features).await);
+        assert_eq!(features.first("features").unwrap().first("connect").unwrap().get("protocol"), Some("https"));
         let noop = http.send_request(asked_in("<noop id=\"2\"/>")).await.unwrap();
         assert_eq!(body(noop).await, b"<XIMSS><response id=\"2\"/></XIMSS>");
         // More than a window of either side.

@@ -13,6 +13,7 @@ use crate::domain::sessions::{End, Reach};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::ids::Uid;
 use crate::proto::net::cookies;
+use crate::proto::net::unread::discard;
 use actix_web::guard::GuardContext;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -168,6 +169,7 @@ pub fn are_these(request: &GuardContext<'_>) -> bool {
 pub async fn serve(request: HttpRequest, payload: web::Payload, web: web::Data<Web>) -> HttpResponse {
     let Some(url) = read(request.uri().path()) else { return refusal::not_found() };
     let Some(reach) = web.house.sessions.find(&url.session).filter(|reach| admits(reach, &request, &web)) else {
+        discard(payload, web.house.settings().limits.message).await;
         return refusal::of(&Fault::closed());
     };
     let method = request.method();

@@ -12,4 +12,5 @@ pub mod placement;
 pub mod proxies;
 mod self_signed;
 pub mod tls;
+pub mod unread;
 pub mod wire;

@@ -110,6 +110,11 @@ impl Answers {
         if is_long {
             return Hearing::Long(audience);
         }
+        // Who asks again on another connection does not take them from who asked before.
+        let whole = self.change(|recording| recording.all());
+        if let Some(all) = whole {
+            return if all.is_empty() && !self.ids.is_empty() { Hearing::SessionEnded } else { Hearing::All(all) };
+        }
         let mut all = Vec::new();
         loop {
             match self.change(|recording| recording.next(listener)) {
@@ -165,3 +170,30 @@ impl std::fmt::Display for Unheard {
 }
 
 impl std::error::Error for Unheard {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asked_first_hears_all_though_another_has_asked_again() {
+        actix::System::new().block_on(async {
+            let answers = Arc::new(Answers::new(1 << 10, &[Element::new("noop")]));
+            let listeners: Vec<_> = (0..3)
+                .map(|_| {
+                    actix::spawn({
+                        let answers = answers.clone();
+                        async move { answers.listen().await }
+                    })
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            answers.add(Bytes::from_static(b"<response/>"));
+            answers.end();
+            for listener in listeners {
+                let Hearing::All(all) = listener.await.unwrap() else { panic!("it is not heard") };
+                assert_eq!(all, [&b"<response/>"[..]]);
+            }
+        });
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Up to a limit all of it is kept, and anybody may listen from the start. Past it only what the one listener has not
 //! heard is kept, and whoever makes the answers waits for that listener; without one, they are let go. One may listen
-//! at a time, the last one who came.
+//! while they are made, the last one who came; once they are complete, and all there, anybody may have them.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -94,6 +94,11 @@ impl Recording {
         let listener = Listener(self.listeners);
         self.listener = Some((listener, self.gone));
         Some(listener)
+    }
+
+    /// All of it, whoever else listens; None before it has ended, or where it has not all been kept.
+    pub fn all(&self) -> Option<Vec<Bytes>> {
+        (self.whole && self.ended).then(|| self.kept.iter().cloned().collect())
     }
 
     /// What the listener hears next.

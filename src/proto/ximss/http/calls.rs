@@ -6,6 +6,7 @@ use super::answer;
 use super::parameters::Parameters;
 use super::{Binding, batch};
 use crate::model::fault::Fault;
+use crate::proto::net::unread::discard;
 use crate::proto::ximss::entrance::answers::{Answers, Hearing};
 use crate::proto::ximss::entrance::numbering::{Manner, Number};
 use crate::proto::ximss::entrance::{Entrance, Polled, Turn};
@@ -67,7 +68,10 @@ pub async fn serve(request: HttpRequest, payload: web::Payload, binding: web::Da
         _ => return answer::methods(StatusCode::METHOD_NOT_ALLOWED),
     }
     let binding = binding.into_inner();
-    let Some(entrance) = binding.enter(&request, &id) else { return answer::closed() };
+    let Some(entrance) = binding.enter(&request, &id) else {
+        discard(payload, most(&binding)).await;
+        return answer::closed();
+    };
     let parameters = Parameters::read(request.query_string());
     match call {
         Call::Poll => poll(&binding, &entrance, &parameters).await,
@@ -77,6 +81,11 @@ pub async fn serve(request: HttpRequest, payload: web::Payload, binding: web::Da
         }
         Call::WebSocket => ws::resume(&request, payload, binding, entrance),
     }
+}
+
+/// Bytes that a body may have.
+fn most(binding: &Binding) -> usize {
+    binding.house.settings().limits.message
 }
 
 async fn poll(binding: &Binding, entrance: &Entrance, parameters: &Parameters) -> HttpResponse {
@@ -103,10 +112,11 @@ async fn execute(
     let incorrect = || (StatusCode::BAD_REQUEST, Fault::incorrect("reqSeq"));
     let number = parameters.get("reqSeq").map(|text| Number::new(manner, text).ok_or_else(incorrect)).transpose()?;
     if let Some(kept) = number.as_ref().and_then(|number| entrance.seen(&binding.house, number)) {
+        discard(payload, most(binding)).await;
         return Ok(if call == Call::Async { answer::accepted() } else { hear(entrance, &kept).await });
     }
     let Some(turn) = entrance.turn(&binding.house).await else { return Ok(answer::closed()) };
-    let body = batch::receive(payload, binding.house.settings().limits.message).await?;
+    let body = batch::receive(payload, most(binding)).await?;
     let requests = batch::read(&binding.house, body, MOST_REQUESTS).await?;
     if call == Call::Async {
         if entrance.has_ended() {

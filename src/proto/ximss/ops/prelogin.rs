@@ -7,6 +7,7 @@ use super::login::{Auth, Login};
 use crate::domain::accounts::{self, NewAccount};
 use crate::domain::auth::{self, nonce};
 use crate::domain::recovery;
+use crate::domain::sessions::Kind;
 use crate::domain::throttle::{Flow, Purpose, Throttle};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{AccountRef, Address, DomainName};
@@ -86,7 +87,10 @@ impl Request for ListFeatures {
         if cx.house.settings().signup && clear_text {
             features = features.child(Element::new("signup"));
         }
-        cx.send(features.child(Element::new("connect").with("protocol", "ximss"))).await
+        // On the port where this was asked, no port being named: there XIMSS by itself would be in clear text.
+        let over_https = cx.desk.kind == Kind::Web && cx.desk.secure.get();
+        let protocol = if over_https { "https" } else { "ximss" };
+        cx.send(features.child(Element::new("connect").with("protocol", protocol))).await
     }
 }
 
