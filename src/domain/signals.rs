@@ -114,6 +114,19 @@ impl Inbox {
         self.0.calls.fetch_max(number, Ordering::Relaxed) < number
     }
 
+    /// Takes out what a call has to say that has been released.
+    pub fn forget_call(&self, name: &LegName) {
+        self.with(|Waiting { items, bytes, .. }| {
+            items.retain(|item| match item {
+                Item::Signal(signal @ Signal::Call(of, _)) if of == name => {
+                    *bytes -= signal.weight();
+                    false
+                }
+                _ => true,
+            });
+        });
+    }
+
     /// True when both are of the same session.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -328,15 +328,18 @@ impl Signaling {
         found.ok_or_else(|| Fault::state("call leg does not exist"))
     }
 
-    /// Takes a leg off: its name is free again.
-    pub fn take_call(&self, name: &LegName) -> Outcome<Addr<CallLeg>> {
-        let mut calls = self.calls.borrow_mut();
-        let at = calls.iter().position(|call| call.name == *name).ok_or_else(|| Fault::state("call leg does not exist"))?;
-        Ok(calls.swap_remove(at).leg)
+    /// Ends a leg: its name is free again. What it has put in and nobody has heard yet is forgotten, or the client would
+    /// take it for news of the next call of that name.
+    pub async fn release(&self, name: &LegName) -> Outcome<()> {
+        let leg = self.call(name)?;
+        self.calls.borrow_mut().retain(|call| call.leg != leg);
+        let done = self.ask(&leg, Command::Kill).await;
+        self.inbox.forget_call(name);
+        done
     }
 
     /// Asks a leg for something; one that has ended by itself has nothing more to do.
-    pub async fn ask(&self, leg: &Addr<CallLeg>, command: Command) -> Outcome<()> {
+    async fn ask(&self, leg: &Addr<CallLeg>, command: Command) -> Outcome<()> {
         let ends = command == Command::Kill;
         match leg.send(Ask(command)).await {
             Ok(done) => done,
@@ -364,7 +367,7 @@ impl Signaling {
     /// Takes in what waits; gives what the session is to say, and the instant messages among it.
     pub fn news(&self) -> Vec<(Element, Option<Arc<HandedIm>>)> {
         let told = |item| match item {
-            // Of a call that it was too busy for, or has released, the client hears nothing.
+            // Of a call that it was too busy for the client hears nothing.
             Item::Signal(Signal::Call(name, _)) if name.is_reserved() && self.call(&name).is_err() => None,
             Item::Signal(Signal::Im(handed)) => Some((self.told_im(&handed.message), Some(handed))),
             Item::Signal(signal) => Some((self.told(&signal), None)),

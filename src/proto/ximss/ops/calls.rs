@@ -110,9 +110,7 @@ impl Request for Kill {
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
-        let signaling = cx.desk.signaling()?;
-        let leg = signaling.take_call(&self.leg)?;
-        signaling.ask(&leg, Command::Kill).await
+        cx.desk.signaling()?.release(&self.leg).await
     }
 }
 

@@ -1,13 +1,22 @@
 //! What a session leaves behind when it ends, and what others see of a profile.
 
+use super::{Command, Signaling};
 use crate::domain::avatar::PROFILE;
+use crate::domain::call::actors::{Call, Making};
 use crate::domain::files;
+use crate::domain::signals::SignalsWaiting;
 use crate::domain::testing::{house, new_account};
+use crate::model::call::{CallParty, CallTarget, LegName};
 use crate::model::files::WriteAt;
 use crate::model::limits::Limits;
 use crate::model::time::Timestamp;
+use crate::proto::ximss::outbox::Outbox;
 use crate::proto::ximss::session::ConnectionGone;
 use crate::proto::ximss::testing::Client;
+
+use actix::{Actor, Context, Handler};
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 const BIND: &str = r#"<signalBind id="s"/>"#;
 const RESPONSE: &str = r#"<response id="s"/>"#;
@@ -89,4 +98,48 @@ async fn a_profile_shows_in_presence_and_in_answers() {
     }
     let card = "<FN>Alice</FN><PHOTO><TYPE>image/gif</TYPE><BINVAL>YWJj</BINVAL></PHOTO></vCard></iqRead>";
     assert!(said.last().unwrap().ends_with(card), "{said:?}");
+}
+
+/// Tells whoever waits that a session is woken, which does not look itself.
+struct Sleeper(Arc<Notify>);
+
+impl Actor for Sleeper {
+    type Context = Context<Self>;
+}
+
+impl Handler<SignalsWaiting> for Sleeper {
+    type Result = ();
+    fn handle(&mut self, _: SignalsWaiting, _: &mut Self::Context) {
+        self.0.notify_one();
+    }
+}
+
+#[actix::test]
+async fn nothing_of_a_released_call_is_told_of_the_next_one_of_its_name() {
+    let house = house();
+    let alice = new_account(&house.store, "alice@example.test").await;
+    let woken = Arc::new(Notify::new());
+    let signaling = Signaling::new(house.clone(), Outbox::new(1 << 20), Sleeper(woken.clone()).start().recipient());
+    let name: LegName = "r".parse().unwrap();
+    let call = || {
+        signaling.may_call(&name).unwrap();
+        let party = |address: &str| CallParty { address: address.to_owned(), name: None };
+        let making = Making {
+            from: party("alice@example.test"),
+            target: CallTarget::Account("nobody@example.test".parse().unwrap()),
+            to: party("nobody@example.test"),
+            sdp: None,
+            inbox: signaling.inbox.clone(),
+            owner: alice.clone(),
+            shown: false,
+        };
+        signaling.add_call(name.clone(), Call::make(house.clone(), name.clone(), making).unwrap());
+    };
+    call();
+    woken.notified().await;
+    // The first call has failed, and its word of that is waiting.
+    signaling.release(&name).await.unwrap();
+    call();
+    assert!(signaling.news().is_empty());
+    assert!(signaling.command(&name, Command::Dtmf(1)).await.is_err(), "the second one is there, and not connected");
 }
