@@ -44,6 +44,11 @@ type Devices = Vec<Arc<Binding>>;
 #[rtype(result = "()")]
 struct FromLeg(LegId, CallSignal);
 
+/// The client of a leg hears there from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct HearsAt(LegId, Inbox);
+
 /// What a callee's rules have answered, and how those who asked stand to its account.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -95,8 +100,10 @@ pub struct Call {
     /// Whose the legs are, those included that have gone; and whose the call is, where the server makes it.
     owners: HashMap<LegId, AccountAddress>,
     last_leg: u32,
-    /// Whose session made the call: it is not rung. Reports go there too.
-    maker: Inbox,
+    /// Where the client of each leg hears: whoever calls is not rung by its own call.
+    inboxes: HashMap<LegId, Inbox>,
+    /// Where reports go.
+    reports: Inbox,
     /// The other call of a transfer, from this one's end that leaves.
     other: Option<Place>,
     /// Who asked this call for one of its ends.
@@ -132,7 +139,7 @@ impl Call {
         let call_id = CallId(sessions::new_id()?);
         let machine = Leg::caller(call_id.clone(), sdp.is_some(), Instant::now());
         let invitation = Invitation { call_id, from, transferred_by: None, sdp, askers: vec![LegId::CALLER] };
-        let maker = inbox.clone();
+        let (reports, inboxes) = (inbox.clone(), HashMap::from([(LegId::CALLER, inbox.clone())]));
         // The call needs the leg's address and the leg the call's: the call is made first, and starts when it has both.
         let mut made = None;
         Self::create(|ctx| {
@@ -142,7 +149,8 @@ impl Call {
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
             let log = CallLog::begin(invitation.from.clone(), to, Timestamp::now());
-            Self::new(house, owner.address, Hub::new(Maker::Leg, invitation, target, Instant::now()), log, legs, maker)
+            let hub = Hub::new(Maker::Leg, invitation, target, Instant::now());
+            Self { legs, inboxes, ..Self::new(house, owner.address, hub, log, reports) }
         });
         made.ok_or_else(Fault::internal)
     }
@@ -161,18 +169,19 @@ impl Call {
         let call_id = CallId(sessions::new_id()?);
         let invitation = Invitation { call_id, from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
         let hub = Hub::new(Maker::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
-        Self::new(house, account.clone(), hub, log, HashMap::new(), reports).start();
+        Self::new(house, account.clone(), hub, log, reports).start();
         Ok(())
     }
 
-    fn new(house: Arc<House>, owner: AccountAddress, hub: Hub, log: CallLog, legs: HashMap<LegId, Addr<CallLeg>>, maker: Inbox) -> Self {
+    fn new(house: Arc<House>, owner: AccountAddress, hub: Hub, log: CallLog, reports: Inbox) -> Self {
         Self {
             house,
             hub,
-            legs,
+            legs: HashMap::new(),
             owners: HashMap::from([(LegId::CALLER, owner)]),
             last_leg: LegId::CALLER.0,
-            maker,
+            inboxes: HashMap::new(),
+            reports,
             other: None,
             adopter: None,
             log,
@@ -228,7 +237,7 @@ impl Call {
             Effect::Ring(target) => self.look_up(target, ctx),
             Effect::Consult(question) => self.consult(*question, ctx),
             // A session that is gone does not hear it.
-            Effect::Report(text) => drop(self.maker.push(Signal::CallReport(text))),
+            Effect::Report(text) => drop(self.reports.push(Signal::CallReport(text))),
             Effect::Join(sdp) => match self.other.take() {
                 Some(other) if other.call.connected() => tell(&other.call, Adopt { leaving: other.leg, sdp, by: ctx.address() }),
                 _ => self.hub.joined(Err(SignalFailure::new(481, "the other call does not exist"))),
@@ -276,6 +285,7 @@ impl Call {
     fn leg(&mut self, inbox: Inbox, owner: AccountAddress, party: CallParty, shown: Shown, call: Addr<Self>) -> Outcome<Device> {
         let (leg, tag) = (self.next_leg(), Tag(sessions::new_id()?.get(..8).unwrap_or("device").to_owned()));
         let machine = Leg::callee(leg, tag.clone(), Instant::now());
+        self.inboxes.insert(leg, inbox.clone());
         let actor = CallLeg::new(machine, inbox.next_call(), Place { call, leg }, inbox, shown).start();
         self.legs.insert(leg, actor);
         self.owners.insert(leg, owner);
@@ -300,6 +310,13 @@ impl Handler<FromLeg> for Call {
     fn handle(&mut self, FromLeg(leg, signal): FromLeg, ctx: &mut Self::Context) {
         self.hub.hear(leg, signal, Instant::now());
         self.run(ctx);
+    }
+}
+
+impl Handler<HearsAt> for Call {
+    type Result = ();
+    fn handle(&mut self, HearsAt(leg, inbox): HearsAt, _: &mut Self::Context) {
+        self.inboxes.insert(leg, inbox);
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) enum Phase {
 /// The machine.
 #[derive(Debug)]
 pub struct Hub {
-    caller: Caller,
+    pub(super) caller: Caller,
     pub(super) phase: Phase,
     pub(super) parties: BTreeMap<LegId, CallParty>,
     pub(super) invitation: Invitation,

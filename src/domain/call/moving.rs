@@ -6,7 +6,7 @@
 //! Spec: XIMSS, "Signaling" (callTransfer, callTransferred, makeCall); RFC 5589, RFC 3725 (third-party control).
 
 use super::fork::{Fork, Invitation};
-use super::hub::{Effect, Hub, Phase};
+use super::hub::{Caller, Effect, Hub, Phase};
 use crate::model::call::{CallId, CallParty, CallSignal, CallTarget, Exchange, LegId};
 use crate::model::signal::{Sdp, SignalFailure};
 use std::time::{Duration, Instant};
@@ -55,6 +55,15 @@ pub(super) struct Moving {
 }
 
 impl Hub {
+    /// The end that calls whoever is rung now; None where the server itself does.
+    pub fn inviter(&self) -> Option<LegId> {
+        match &self.phase {
+            Phase::Ringing(_) => (self.caller == Caller::Leg).then_some(LegId::CALLER),
+            Phase::Moving(moving) => Some(moving.kept),
+            _ => None,
+        }
+    }
+
     /// A device of the account itself has taken the server's call: the peer is rung with its offer.
     pub(super) fn move_answered(&mut self, kept: LegId, offer: Option<Sdp>, then: CallTarget, now: Instant) {
         let mut invitation = Invitation { sdp: offer, ..self.invitation.clone() };

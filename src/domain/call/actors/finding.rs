@@ -10,7 +10,7 @@ use crate::domain::signals::Binding;
 use crate::domain::strangers::{Standing, all_standing, standing_of_all};
 use crate::domain::tasks::called;
 use crate::domain::tell::tell;
-use crate::model::call::{Application, CallParty, CallTarget, LegId};
+use crate::model::call::{Application, CallParty, CallTarget};
 use crate::model::names::AccountAddress;
 use crate::model::rights::AccountRights;
 use crate::model::signal::SignalFailure;
@@ -106,9 +106,10 @@ impl Call {
         }
     }
 
-    /// The session that made the call is not rung by it, unless the server makes the call for it.
+    /// The session that calls is not rung by its own call: that of who made it, or of the end that stays of a transfer.
     fn rings(&self, binding: &Binding) -> bool {
-        !self.legs.contains_key(&LegId::CALLER) || !binding.inbox.is(&self.maker)
+        let inviter = self.hub.inviter().and_then(|leg| self.inboxes.get(&leg));
+        !inviter.is_some_and(|inbox| binding.inbox.is(inbox))
     }
 
     /// Finds an application that is called.

@@ -2,7 +2,7 @@
 //!
 //! Spec: XIMSS, "Signaling".
 
-use super::{Call, FromLeg, Join};
+use super::{Call, FromLeg, HearsAt, Join};
 use crate::domain::call::counted::{Counted, LEGS};
 use crate::domain::call::kept::Kept;
 use crate::domain::call::leg::{Command, Departure, Leg, Said, State};
@@ -200,6 +200,7 @@ impl Handler<BelongsTo> for CallLeg {
     fn handle(&mut self, BelongsTo(place): BelongsTo, ctx: &mut Self::Context) {
         self.machine.belongs_to(place.leg);
         self.place = place;
+        tell(&self.place.call, HearsAt(self.place.leg, self.inbox.clone()));
         self.run(ctx);
     }
 }
@@ -228,6 +229,7 @@ impl Handler<ClientBack> for CallLeg {
         }
         self.kept = None;
         (self.inbox, self.name) = (inbox, name);
+        tell(&self.place.call, HearsAt(self.place.leg, self.inbox.clone()));
         self.machine.client_back(Instant::now());
         self.run(ctx);
     }
