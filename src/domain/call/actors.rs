@@ -13,7 +13,7 @@ use super::counted::{CALLS, Counted};
 use super::fork::{Device, Invitation};
 use super::hub::{Caller as Maker, Effect, Hub};
 use super::leg::Leg;
-use super::log::CallLog;
+use super::log::{CallLog, Line};
 use super::shown::Shown;
 use super::stages::{Point, Question, Verdict};
 use crate::domain::access::Caller;
@@ -78,12 +78,17 @@ struct Given {
     party: CallParty,
     owner: Option<AccountAddress>,
     sdp: Option<Sdp>,
+    line: Option<Line>,
+    house: Arc<House>,
 }
 
 impl Drop for Given {
     fn drop(&mut self) {
         if let Some(leg) = self.leg.take() {
             tell(&leg, FromCall(CallSignal::Bye(Some(SignalFailure::new(480, "the other call has ended")))));
+        }
+        if let Some(line) = self.line.take() {
+            line.note(&self.house.journal, Timestamp::now());
         }
     }
 }
@@ -148,7 +153,7 @@ impl Call {
             made = Some(leg.clone());
             let mut legs = HashMap::new();
             legs.insert(LegId::CALLER, leg);
-            let log = CallLog::begin(invitation.from.clone(), to, Timestamp::now());
+            let log = CallLog::begin(&invitation.from, to, Timestamp::now());
             let hub = Hub::new(Maker::Leg, invitation, target, Instant::now());
             Self { legs, inboxes, ..Self::new(house, owner.address, hub, log, reports) }
         });
@@ -165,7 +170,7 @@ impl Call {
         to: CallParty,
         reports: Inbox,
     ) -> Outcome<()> {
-        let log = CallLog::begin(from.clone(), to, Timestamp::now());
+        let log = CallLog::begin(&from, to, Timestamp::now());
         let call_id = CallId(sessions::new_id()?);
         let invitation = Invitation { call_id, from, transferred_by: None, sdp: None, askers: vec![LegId::CALLER] };
         let hub = Hub::new(Maker::Server { then }, invitation, CallTarget::Account(account.clone()), Instant::now());
@@ -203,6 +208,7 @@ impl Call {
             }
             effects.into_iter().for_each(|effect| self.carry_out(effect, ctx));
         }
+        self.log.talk(self.hub.talking(), |leg| self.hub.party(leg), Timestamp::now());
         if self.hub.is_over() {
             return ctx.stop();
         }
@@ -227,9 +233,6 @@ impl Call {
     fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
             Effect::Tell(leg, signal) => {
-                if let CallSignal::Answer { by, .. } | CallSignal::Moved { to: by, .. } = &signal {
-                    self.log.taken(by, Timestamp::now());
-                }
                 if let Some(leg) = self.legs.get(&leg) {
                     tell(leg, FromCall(signal));
                 }
@@ -247,7 +250,8 @@ impl Call {
                 let given = outcome.and_then(|(leg, sdp)| {
                     let gone = || SignalFailure::new(481, "the other call has ended");
                     let (party, owner) = (self.hub.party(leg), self.owners.get(&leg).cloned());
-                    self.legs.remove(&leg).map(|leg| Given { leg: Some(leg), party, owner, sdp }).ok_or_else(gone)
+                    let (addr, house) = (self.legs.remove(&leg).ok_or_else(gone)?, self.house.clone());
+                    Ok(Given { leg: Some(addr), party, owner, sdp, line: self.log.give(leg), house })
                 });
                 tell(&by, Adopted(given));
             }
@@ -275,7 +279,7 @@ impl Call {
 
     fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
         let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
-        self.log.rung(&binding.caller.address);
+        self.log.rung(&binding.caller.address, Timestamp::now());
         let owner = binding.caller.address.clone();
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };
         self.leg(binding.inbox.clone(), owner, party, shown, call)
@@ -355,6 +359,7 @@ impl Handler<Adopted> for Call {
     fn handle(&mut self, Adopted(given): Adopted, ctx: &mut Self::Context) {
         let joined = given.map(|mut given| {
             let id = self.next_leg();
+            self.log.take_in(given.line.take(), id);
             if let Some(leg) = given.leg.take() {
                 tell(&leg, BelongsTo(Place { call: ctx.address(), leg: id }));
                 self.legs.insert(id, leg);

@@ -64,6 +64,24 @@ impl Hub {
         }
     }
 
+    /// The legs that talk, or will again when a transfer fails; of two that begin to, the one that has taken the call is the
+    /// second.
+    pub fn talking(&self) -> Vec<LegId> {
+        match &self.phase {
+            Phase::Talking { a, b, .. } => vec![*a, *b],
+            Phase::Leaving { kept, leaving, .. } => vec![*kept, *leaving],
+            // One with which the server is to connect somebody has talked with nobody yet.
+            Phase::Moving(Moving { stage: Stage::Ringing { pending: Pending::Answer, .. }, .. }) => Vec::new(),
+            Phase::Moving(Moving { kept, leaving, .. }) => [*kept].into_iter().chain(leaving.map(|leaving| leaving.leg)).collect(),
+            Phase::Ringing(_) | Phase::Over => Vec::new(),
+        }
+    }
+
+    /// The invitation that is out.
+    pub fn inviting(&mut self) -> Option<&Invitation> {
+        self.fork().map(|fork| fork.invitation())
+    }
+
     /// A device of the account itself has taken the server's call: the peer is rung with its offer.
     pub(super) fn move_answered(&mut self, kept: LegId, offer: Option<Sdp>, then: CallTarget, now: Instant) {
         let mut invitation = Invitation { sdp: offer, ..self.invitation.clone() };

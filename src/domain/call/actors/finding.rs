@@ -14,6 +14,7 @@ use crate::model::call::{Application, CallParty, CallTarget};
 use crate::model::names::AccountAddress;
 use crate::model::rights::AccountRights;
 use crate::model::signal::SignalFailure;
+use crate::model::time::Timestamp;
 use crate::store::accounts;
 use actix::{Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use std::sync::Arc;
@@ -37,6 +38,9 @@ struct Ringing(CallTarget, AccountAddress, Devices);
 impl Call {
     /// Finds the devices of a target: at once where there are any, else the store is asked whether there is somebody.
     pub(super) fn look_up(&mut self, target: CallTarget, ctx: &mut Context<Self>) {
+        if let Some(invitation) = self.hub.inviting() {
+            self.log.inviting(&invitation.call_id, &invitation.from);
+        }
         let bindings = &self.house.signals;
         let (address, found) = match &target {
             CallTarget::Account(address) => (address.clone(), bindings.of(address)),
@@ -165,7 +169,7 @@ impl Handler<Ringing> for Call {
         if devices.is_empty() {
             return self.find_out_why(target, account, ctx);
         }
-        self.log.rung(&account);
+        self.log.rung(&account, Timestamp::now());
         self.rung(target, devices, ctx);
         self.run(ctx);
     }
