@@ -84,6 +84,8 @@ pub struct Hub {
     pub(super) invitation: Invitation,
     pub(super) transfers: u32,
     exchanges: u32,
+    /// Whoever asked for the call still hears how far it is.
+    reports: bool,
     pub(super) out: Vec<Effect>,
 }
 
@@ -98,11 +100,9 @@ impl Hub {
         if caller == Caller::Leg {
             parties.insert(LegId::CALLER, invitation.from.clone());
         }
-        let mut hub =
-            Self { caller, phase: Phase::Ringing(Box::new(fork)), parties, invitation, transfers: 0, exchanges: 0, out: Vec::new() };
-        if hub.caller != Caller::Leg {
-            hub.report("calling self");
-        }
+        let (phase, reports) = (Phase::Ringing(Box::new(fork)), caller != Caller::Leg);
+        let mut hub = Self { caller, phase, parties, invitation, transfers: 0, exchanges: 0, reports, out: Vec::new() };
+        hub.report("calling self");
         hub.run_wishes();
         hub
     }
@@ -132,15 +132,24 @@ impl Hub {
     }
 
     pub(super) fn report(&mut self, text: &str) {
-        if matches!(self.caller, Caller::Server { .. }) {
+        if self.reports {
             self.out.push(Effect::Report(text.to_owned()));
         }
+    }
+
+    /// The attempt is complete, however it ended: what becomes of the call then is for those who talk.
+    pub(super) fn last_report(&mut self, text: &str) {
+        self.report(text);
+        if !text.is_empty() {
+            self.report("");
+        }
+        self.reports = false;
     }
 
     pub(super) fn end(&mut self) {
         if !self.is_over() {
             self.phase = Phase::Over;
-            self.report("");
+            self.last_report("");
         }
     }
 
@@ -222,7 +231,7 @@ impl Hub {
                 if self.caller == Caller::Leg {
                     self.tell(LegId::CALLER, CallSignal::Failed(failure));
                 } else {
-                    self.report(&failure.text);
+                    self.last_report(&failure.text);
                 }
                 self.end();
             }

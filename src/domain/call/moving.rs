@@ -217,7 +217,7 @@ impl Hub {
         self.complete(kept, pending, Ok(sdp));
         if matches!(pending, Pending::Answer) {
             self.tell(kept, CallSignal::Moved { to: party, call_id });
-            self.report("connected");
+            self.last_report("connected");
         }
         self.tell(to, CallSignal::Acknowledged { sdp: None });
         self.dismiss(leaving);
@@ -247,7 +247,7 @@ impl Hub {
                 self.refuse(leaving.exchange, failure);
             }
             None => {
-                self.report(&failure.text);
+                self.last_report(&failure.text);
                 if !matches!(pending, Some(Pending::Answer)) {
                     self.tell(kept, CallSignal::Bye(Some(failure)));
                 }
