@@ -354,13 +354,14 @@ impl Signaling {
         self.ask(&leg, command).await
     }
 
-    /// Joins the other ends of two calls.
+    /// Joins the other ends of two calls. That the other one is not connected the client hears as it hears of any transfer
+    /// that fails.
     pub async fn join(&self, name: &LegName, other: &LegName) -> Outcome<()> {
         let (leg, other) = (self.call(name)?, self.call(other)?);
         if leg == other {
             return Err(Fault::incorrect("otherLeg"));
         }
-        let place = other.send(Where).await.ok().flatten().ok_or_else(|| Fault::state("the other call is not connected"))?;
+        let place = other.send(Where).await.ok().flatten();
         leg.send(JoinWith(place)).await.map_err(|_| Fault::state("call is disconnected"))?
     }
 

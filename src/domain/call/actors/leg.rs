@@ -11,7 +11,7 @@ use crate::domain::signals::{Inbox, Refused};
 use crate::domain::tell::tell;
 use crate::model::call::{CallSignal, LegId, LegName};
 use crate::model::fault::Outcome;
-use crate::model::signal::Signal;
+use crate::model::signal::{Signal, SignalFailure};
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use std::time::Instant;
 
@@ -20,10 +20,10 @@ use std::time::Instant;
 #[rtype(result = "Outcome<()>")]
 pub struct Ask(pub Command);
 
-/// The other end of a leg is to be joined with the other end of another leg.
+/// The other end of a leg is to be joined with the other end of another leg; None where that is not connected.
 #[derive(Message)]
 #[rtype(result = "Outcome<()>")]
-pub struct JoinWith(pub Place);
+pub struct JoinWith(pub Option<Place>);
 
 /// Where a leg is.
 #[derive(Message)]
@@ -181,7 +181,13 @@ impl Handler<JoinWith> for CallLeg {
     type Result = Outcome<()>;
     fn handle(&mut self, JoinWith(other): JoinWith, ctx: &mut Self::Context) -> Self::Result {
         let exchange = self.machine.begin_operation()?;
-        tell(&self.place.call, Join { leaving: self.place.leg, exchange, other });
+        match other {
+            Some(other) => tell(&self.place.call, Join { leaving: self.place.leg, exchange, other }),
+            None => {
+                let result = Err(SignalFailure::new(481, "the other call is not connected"));
+                self.machine.hear(CallSignal::Done { exchange, result }, Instant::now());
+            }
+        }
         self.run(ctx);
         Ok(())
     }
