@@ -302,6 +302,8 @@ impl Hub {
                 self.end();
             }
             CallSignal::Offer { exchange, tag, sdp } => match tag.as_ref().and_then(|tag| fork.tagged(tag)) {
+                // Nothing is to change, and a device that rings is never asked for an offer.
+                Some(_) if sdp.is_none() => self.tell(LegId::CALLER, CallSignal::OfferResult { exchange, result: Ok(None) }),
                 Some(device) => self.tell(device, CallSignal::Offer { exchange, tag, sdp }),
                 None => self.refuse_offer(exchange, 481),
             },

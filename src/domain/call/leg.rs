@@ -327,10 +327,12 @@ impl Leg {
         self.out.retain(|said| !matches!(said, Said::Client(CallEvent::Disconnected(_))));
     }
 
-    /// An offer of this leg's, the request for one from a callee that has not answered, or the word that all is well.
+    /// An offer of this leg's, the request for one from a callee that has not answered, or the word that all is well; of a
+    /// device that a caller names the call knows that.
     fn offer(&mut self, tag: Option<Tag>, sdp: Option<Sdp>) -> Outcome<()> {
         self.need(&[State::Calling, State::Alerting, State::Connected])?;
-        if self.state == State::Connected && sdp.is_none() {
+        let names_none = self.state == State::Calling && tag.is_none();
+        if sdp.is_none() && (self.state == State::Connected || names_none) {
             self.updated(None, Ok(None));
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Whole calls of machines: every word is carried until nobody has more to say, and what must hold is looked at.
 
 mod away;
+mod early;
 
 use super::*;
 use crate::domain::call::leg::away::GRACE;
