@@ -293,11 +293,11 @@ impl Leg {
 
     fn accept(&mut self, sdp: Option<Sdp>) -> Outcome<()> {
         self.need(&[State::Alerting])?;
-        if sdp.is_none() && self.early != Early::Settled {
-            return Err(Fault::missing("SDP"));
-        }
-        if sdp.is_some() && !self.offered && self.early != Early::Nothing {
-            return Err(Fault::state("an offer of this leg waits for its answer, or has it"));
+        match (&sdp, self.offered, self.early) {
+            (_, _, Early::Offered) => return Err(Fault::state("the caller has not answered the offer of this leg yet")),
+            (None, _, Early::Nothing) => return Err(Fault::missing("SDP")),
+            (Some(_), false, Early::Settled) => return Err(Fault::state("the offer of this leg has its answer")),
+            _ => {}
         }
         self.state = State::Accepting;
         let by = CallParty { address: String::new(), name: None };
