@@ -108,7 +108,9 @@ struct Refusal {
 }
 
 impl From<SignalFailure> for Refusal {
+    /// A redirection without anybody to ring instead means that nobody is there: its code never reaches a caller.
     fn from(failure: SignalFailure) -> Self {
+        let failure = if failure.code < 400 { SignalFailure::new(480, "Temporarily Unavailable") } else { failure };
         Self { told: failure.clone(), failure }
     }
 }

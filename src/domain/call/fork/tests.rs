@@ -53,6 +53,16 @@ fn cancelled(leg: u32, why: Option<&str>) -> Wish {
 }
 
 #[test]
+fn a_redirection_to_nobody_is_no_answer() {
+    for (codes, told) in [([302, 305], 480), ([302, 486], 486), ([380, 404], 404)] {
+        let (mut fork, _) = fork();
+        fork.refused(LegId(2), failure(codes[0]));
+        fork.refused(LegId(3), failure(codes[1]));
+        assert!(matches!(&fork.wishes()[..], [Wish::Exhausted(why)] if why.code == told), "{codes:?}");
+    }
+}
+
+#[test]
 fn the_first_to_take_it_has_it() {
     let (mut fork, _) = fork();
     assert_eq!(fork.taken(LegId(3)), Some((device(3), None)));
