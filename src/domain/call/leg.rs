@@ -359,7 +359,7 @@ impl Leg {
         let tag = tag.or_else(|| solicited.as_ref().and_then(|slot| slot.tag.clone()));
         match tag {
             Some(tag) => Ok((Some(tag), solicited)),
-            None => Err(Fault::missing("tag")),
+            None => Err(Fault::state("no device has asked for an offer, or several have: the tag says which is meant")),
         }
     }
 

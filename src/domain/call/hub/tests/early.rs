@@ -29,3 +29,12 @@ fn whose_early_offer_waits_for_its_answer_waits_with_it() {
     assert_eq!(world.ask(2, Command::Accept(None)), Err(Fault::missing("SDP")));
     world.ask(2, Command::Accept(sdp("F"))).unwrap();
 }
+
+#[test]
+fn an_early_offer_of_the_callers_is_for_one_device() {
+    let mut world = World::new(Caller::Leg, sdp("X"), devices(2));
+    let refused = world.ask(1, Command::Update { tag: None, sdp: sdp("O") }).unwrap_err();
+    assert_eq!(refused.number, Fault::state("").number);
+    world.ask(1, Command::Update { tag: Some(Tag("2".to_owned())), sdp: sdp("O") }).unwrap();
+    assert!(matches!(world.heard(2).last(), Some(CallEvent::UpdateRequest { .. })));
+}
