@@ -8,6 +8,7 @@
 
 pub mod away;
 mod hearing;
+mod operations;
 
 use super::slots::{Slot, Slots, Told};
 use crate::model::call::{CallEvent, CallId, CallParty, CallSignal, CallTarget, Exchange, LegId, Tag};
@@ -18,8 +19,6 @@ use std::time::{Duration, Instant};
 
 /// How long a dead leg keeps its name for the client to release it.
 const REAPED_AFTER: Duration = Duration::from_secs(300);
-/// The most operations of a leg that wait for the other end.
-const MOST_OPERATIONS: usize = 32;
 
 /// Which end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +143,8 @@ pub struct Leg {
     /// The offer or request of this leg that is under way.
     update: Option<(Exchange, Option<Tag>)>,
     operations: VecDeque<Exchange>,
+    /// The last transfer that the client has asked for; it is under way while it is among the operations.
+    transfer: Option<Exchange>,
     exchanges: u32,
     /// Who is at the other end.
     peer: CallParty,
@@ -180,6 +181,7 @@ impl Leg {
             held: VecDeque::new(),
             update: None,
             operations: VecDeque::new(),
+            transfer: None,
             exchanges: 0,
             peer: CallParty { address: String::new(), name: None },
             away: None,
@@ -262,7 +264,11 @@ impl Leg {
             }
             Command::Dtmf(key) => self.operate(|exchange| CallSignal::Dtmf { exchange, key }),
             Command::Info(body) => self.operate(|exchange| CallSignal::Info { exchange, body }),
-            Command::Transfer(to) => self.operate(|exchange| CallSignal::Transfer { exchange, to }),
+            Command::Transfer(to) => {
+                let exchange = self.begin_transfer()?;
+                self.call(CallSignal::Transfer { exchange, to });
+                Ok(())
+            }
             Command::Kill => {
                 self.kill();
                 Ok(())
@@ -412,33 +418,6 @@ impl Leg {
                 self.call(CallSignal::OfferResult { exchange, result: Err(failure) });
             }
             Told::Back => {}
-        }
-    }
-
-    fn operate(&mut self, signal: impl FnOnce(Exchange) -> CallSignal) -> Outcome<()> {
-        self.need(&[State::Connected])?;
-        if self.operations.len() >= MOST_OPERATIONS {
-            return Err(Fault::state("too many operations of this call are under way"));
-        }
-        let exchange = self.exchange();
-        self.operations.push_back(exchange);
-        self.call(signal(exchange));
-        Ok(())
-    }
-
-    /// An exchange for an operation that is carried by other means, as joining two calls is.
-    pub fn begin_operation(&mut self) -> Outcome<Exchange> {
-        self.need(&[State::Connected])?;
-        let exchange = self.exchange();
-        self.operations.push_back(exchange);
-        Ok(exchange)
-    }
-
-    /// The leg belongs to another call from now on. What it has asked of the old one is not answered there.
-    pub fn belongs_to(&mut self, id: LegId) {
-        self.id = id;
-        for _ in std::mem::take(&mut self.operations) {
-            self.tell(CallEvent::OpDone(Err(SignalFailure::new(481, "the call was transferred"))));
         }
     }
 

@@ -180,7 +180,7 @@ impl Handler<Where> for CallLeg {
 impl Handler<JoinWith> for CallLeg {
     type Result = Outcome<()>;
     fn handle(&mut self, JoinWith(other): JoinWith, ctx: &mut Self::Context) -> Self::Result {
-        let exchange = self.machine.begin_operation()?;
+        let exchange = self.machine.begin_transfer()?;
         match other {
             Some(other) => tell(&self.place.call, Join { leaving: self.place.leg, exchange, other }),
             None => {

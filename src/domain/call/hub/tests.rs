@@ -389,7 +389,7 @@ fn nobody_answers_and_rules_know_somebody_else() {
 #[test]
 fn two_calls_are_joined() {
     let (mut first, mut second) = (World::talking(), World::talking());
-    let exchange = first.legs.get_mut(&LegId(1)).unwrap().begin_operation().unwrap();
+    let exchange = first.legs.get_mut(&LegId(1)).unwrap().begin_transfer().unwrap();
     first.hub.join(LegId(1), exchange);
     first.settle();
     first.ask(2, Command::Update { tag: None, sdp: sdp("P") }).unwrap();
