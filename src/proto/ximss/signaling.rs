@@ -3,6 +3,8 @@
 //!
 //! Spec: XIMSS, "Signaling", "Instant Messaging".
 
+mod directed;
+
 use super::form;
 use super::outbox::{Outbox, Ticket};
 use crate::domain::access::Caller;
@@ -11,14 +13,14 @@ use crate::domain::call::leg::{Command, Departure};
 use crate::domain::house::House;
 use crate::domain::im::{self, Conversations, Order};
 use crate::domain::pace::Pace;
-use crate::domain::presence::{self, PresenceSource};
+use crate::domain::presence::PresenceSource;
 use crate::domain::signals::{Applicant, Bound, Inbox, Item, NameTaken, SignalsWaiting, Wants};
 use crate::domain::tasks::Entry;
 use crate::domain::tell::tell;
 use crate::model::call::{CallEvent, LegName};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{HandedIm, InstantMessage};
-use crate::model::names::{AccountAddress, Address};
+use crate::model::names::AccountAddress;
 use crate::model::presence::{Detail, Presence};
 use crate::model::signal::{ClientId, Signal, SignalFailure};
 use crate::model::task::TaskId;
@@ -26,6 +28,7 @@ use crate::model::time::Timestamp;
 use crate::model::value::Value;
 use crate::xml::Element;
 use actix::{Addr, Recipient};
+use directed::Directed;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,8 +39,6 @@ const MESSAGES: (u32, u32) = (1_000, 3_000);
 
 /// Calls that a session may make: a second, and at once.
 const CALLS: (u32, u32) = (100, 200);
-/// The most others that a session sends its presence to alone.
-const MOST_DIRECTED: usize = 64;
 /// The most other accounts whose calls a session takes.
 const MOST_BOUND_FOR: usize = 16;
 /// The most tasks that a session has names for.
@@ -78,7 +79,7 @@ pub struct Signaling {
     calls: RefCell<Vec<OpenCall>>,
     presence: RefCell<Option<(PresenceSource, Presence)>>,
     /// To whom presence was sent alone: they hear of its end.
-    directed: RefCell<Vec<(AccountAddress, Option<ClientId>)>>,
+    directed: RefCell<Vec<Directed>>,
     /// Instant messages that were said and that the client may not have got.
     said: RefCell<VecDeque<(Option<Ticket>, Arc<HandedIm>)>>,
     /// Whose session it is, once it takes signals or has sent presence.
@@ -122,8 +123,9 @@ impl Signaling {
         }
     }
 
-    /// Enters the session among those that take signals; an entry it had goes. Where it is refused, that one stays. Under a
-    /// fixed name it takes over the calls of a session of that name that has lost its connection just now.
+    /// Enters the session among those that take signals; an entry it had goes, and rooms that it entered under another name
+    /// it leaves. Where it is refused, all stays. Under a fixed name it takes over the calls of a session of that name that
+    /// has lost its connection just now.
     pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<()> {
         let (wants, owner) = (applicant.wants.clone(), applicant.caller.clone());
         let fixed = applicant.client.clone().filter(|_| taken == NameTaken::Refuse);
@@ -131,6 +133,7 @@ impl Signaling {
         self.fixed.set(fixed.is_some());
         *self.owner.borrow_mut() = Some(owner.clone());
         (*self.wants.borrow_mut(), *self.bound.borrow_mut()) = (wants, Some(bound));
+        self.end_directed(self.client().as_ref());
         for (name, leg) in fixed.map(|client| self.house.kept_legs.take(&owner.address, &client)).unwrap_or_default() {
             self.take_over(name, leg);
         }
@@ -182,8 +185,9 @@ impl Signaling {
         self.bound_for.borrow_mut().retain(|bound| bound.on_behalf() != Some(account));
     }
 
-    /// Takes it out again, also for other accounts.
+    /// Takes it out again, also for other accounts; whoever was told alone of its presence hears of the end.
     pub fn unbind(&self) {
+        self.end_directed(None);
         self.bound.take();
         self.bound_for.take();
     }
@@ -208,18 +212,6 @@ impl Signaling {
             said.status = Some(status).filter(|status| !status.is_empty());
         }
         source.says(said.clone(), now);
-    }
-
-    /// The session says it to somebody alone, who will hear when it ends.
-    pub fn direct_presence(&self, house: &Arc<House>, owner: &Caller, to: &Address, client: Option<ClientId>, presence: Presence) {
-        let Some(to) = to.account() else { return };
-        let mut directed = self.directed.borrow_mut();
-        directed.retain(|known| *known != (to.clone(), client.clone()));
-        if presence.detail != Detail::Offline && directed.len() < MOST_DIRECTED {
-            directed.push((to.clone(), client.clone()));
-            *self.owner.borrow_mut() = Some(owner.clone());
-        }
-        presence::direct(house, (&owner.address, self.client()), &to, client.as_ref(), presence);
     }
 
     /// The session as a task that others can tell events.
@@ -428,12 +420,9 @@ impl Signaling {
 impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
+        self.end_directed(None);
         let owner = self.owner.take();
         let how = if self.server_ends.get() { Departure::OfServer } else { Departure::OfSession };
-        for (to, client) in self.directed.take() {
-            let Some(owner) = &owner else { break };
-            presence::direct(&self.house, (&owner.address, self.client()), &to, client.as_ref(), Presence::default());
-        }
         self.presence.take();
         // Entered there before the name is free here, or whoever takes that would not find them.
         let kept_as = self.is_kept_as();

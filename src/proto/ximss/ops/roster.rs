@@ -171,7 +171,7 @@ impl Request for PresenceSet {
                 signaling.may_write()?;
                 let status = self.status.filter(|status| !status.is_empty());
                 let to = im::peer(&peer, &caller)?;
-                signaling.direct_presence(&cx.house, &caller, &to, client, Presence { detail, status });
+                signaling.direct_presence(&caller, &to, client, Presence { detail, status })?;
             }
             None => signaling.set_presence(&cx.house, &caller, detail, self.status, Timestamp::now()),
         }

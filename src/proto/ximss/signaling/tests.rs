@@ -143,3 +143,24 @@ async fn nothing_of_a_released_call_is_told_of_the_next_one_of_its_name() {
     assert!(signaling.news().is_empty());
     assert!(signaling.command(&name, Command::Dtmf(1)).await.is_err(), "the second one is there, and not connected");
 }
+
+#[actix::test]
+async fn whoever_could_not_hear_of_the_end_is_not_told_alone() {
+    let house = house();
+    let (alice, bob) = (new_account(&house.store, "alice@example.test").await, new_account(&house.store, "bob@example.test").await);
+    let (says, hears) = (Client::logged_in(&house, &alice).await, Client::logged_in(&house, &bob).await);
+    says.ask(BIND).await;
+    hears.ask(r#"<signalBind id="s" clientID="n64" presence="yes"/>"#).await;
+    let said = async |n: u32, rest: &str| says.response(&format!(r#"<presenceSet id="1" peer="bob" clientID="n{n}"{rest}/>"#)).await;
+    for n in 0..64 {
+        assert_eq!(said(n, "").await, r#"<response id="1"/>"#);
+    }
+    assert!(said(64, "").await.contains("presence is sent to too many alone"));
+    assert_eq!((said(63, "").await.contains("error"), hears.said()), (false, Vec::new()));
+    assert_eq!(said(0, r#" type="unavailable""#).await, r#"<response id="1"/>"#);
+    assert_eq!(said(64, "").await, r#"<response id="1"/>"#);
+    assert!(hears.notices().await.concat().contains("online"));
+    says.session.send(ConnectionGone).await.unwrap();
+    drop(says);
+    assert!(hears.notices().await.concat().contains("unavailable"));
+}
