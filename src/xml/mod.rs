@@ -6,6 +6,7 @@
 pub mod attr;
 pub mod element;
 pub mod frame;
+pub mod namespaces;
 pub mod pen;
 pub mod read;
 pub mod write;

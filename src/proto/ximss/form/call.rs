@@ -2,7 +2,7 @@
 //!
 //! Spec: XIMSS, "Signaling" (callIncoming to callInfo, makeCallReport).
 
-use super::im::{elements, fragment};
+use super::im::{elements, relayed};
 use super::sdp;
 use crate::model::call::{CallEvent, CallId, CallParty, LegName, Tag};
 use crate::model::fault::{Fault, Outcome};
@@ -31,7 +31,7 @@ pub fn info(request: &Element) -> Outcome<Fragment> {
     if mime.get("type").is_none_or(str::is_empty) {
         return Err(Fault::missing("type"));
     }
-    Ok(fragment(std::iter::once(mime)))
+    relayed(request, std::iter::once(mime))
 }
 
 /// What the client is told of its leg.

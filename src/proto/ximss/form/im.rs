@@ -2,11 +2,13 @@
 //!
 //! Spec: XIMSS, "Instant Messaging" (sendIM, readIM, errorIM), "XMPP-style requests" (iqRead).
 
+use crate::domain::im::MOST_BYTES;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, ImFailure, InstantMessage, Iq, IqKind};
 use crate::model::signal::{ClientId, Fragment};
 use crate::model::time::Timestamp;
 use crate::xml::element::Node;
+use crate::xml::namespaces::standing_alone;
 use crate::xml::read::{Limits, document};
 use crate::xml::write::write_element;
 use crate::xml::{Element, FromAttr};
@@ -32,6 +34,19 @@ pub fn fragment<'a>(elements: impl Iterator<Item = &'a Element>) -> Fragment {
     let mut out = String::new();
     elements.for_each(|element| write_element(&mut out, element));
     Fragment(out)
+}
+
+/// What a client wants passed on, out of its request: with the declarations of the names in it, or refused where there is
+/// none. What is too large already is not gone on with: whoever carries it refuses the whole.
+pub fn relayed<'a>(request: &Element, elements: impl Iterator<Item = &'a Element>) -> Outcome<Fragment> {
+    let mut out = String::new();
+    for element in elements {
+        if out.len() > MOST_BYTES {
+            break;
+        }
+        write_element(&mut out, &standing_alone(element, request)?);
+    }
+    Ok(Fragment(out))
 }
 
 /// The elements of a fragment. What is stored or passed on was written by [`fragment`], so it can be read.
@@ -62,7 +77,7 @@ pub fn content(request: &Element) -> Outcome<ImContent> {
     }
     let rest =
         |element: &&Element| !["body", "subject"].iter().any(|name| element.name.eq_ignore_ascii_case(name)) && !is_of_the_stream(element);
-    Ok(ImContent::Text { body, subject, extra: fragment(request.elements().filter(rest)) })
+    Ok(ImContent::Text { body, subject, extra: relayed(request, request.elements().filter(rest))? })
 }
 
 /// The `readIM` message, in the basic or the extended form.
@@ -137,6 +152,14 @@ mod tests {
         assert_eq!(content(&request("<sendIM><subject>s</subject>hi</sendIM>")), text(Some("hi"), Some("s"), ""));
         let extended = request("<sendIM><body>hi</body><x xmlns=\"y\"><z/></x><iq/><stream:end/></sendIM>");
         assert_eq!(content(&extended), text(Some("hi"), None, "<x xmlns=\"y\"><z/></x>"));
+        let inherited = request("<sendIM xmlns=\"d\" xmlns:p=\"q\"><body>hi</body><p:x/><y/></sendIM>");
+        assert_eq!(content(&inherited), text(Some("hi"), None, "<p:x xmlns=\"d\" xmlns:p=\"q\"/><y xmlns=\"d\"/>"));
+        let refused = content(&request("<sendIM><body>hi</body><p:x/></sendIM>"));
+        assert_eq!(refused.unwrap_err(), Fault::bad("an XML prefix is not declared: p"));
+        // A declaration does not become larger than what may be passed on by being repeated.
+        let many = format!("<sendIM xmlns=\"{}\"><body>hi</body>{}</sendIM>", "n".repeat(60_000), "<x/>".repeat(10_000));
+        let Ok(ImContent::Text { extra, .. }) = content(&request(&many)) else { panic!() };
+        assert!((MOST_BYTES..4 * MOST_BYTES).contains(&extra.0.len()));
         assert_eq!(content(&request("<sendIM><composing/></sendIM>")), Ok(ImContent::State(ChatState::Composing)));
         assert_eq!(content(&request("<sendIM> </sendIM>")).unwrap_err(), Fault::missing("body"));
     }

@@ -6,6 +6,7 @@ use crate::format::base64_text;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::time::Timestamp;
 use crate::model::value::{Dictionary, Value};
+use crate::xml::namespaces::standing_alone;
 use crate::xml::write::{is_xml_char, to_bytes, write_element};
 use crate::xml::{Element, Node};
 use base64::Engine as _;
@@ -100,7 +101,7 @@ fn value_at(element: &Element, depth: usize) -> Outcome<Value> {
     if is(&["ipAddress", "ip", "ipaddr", "netAddress"]) {
         return Ok(Value::NetAddress(text.to_owned()));
     }
-    String::from_utf8(to_bytes(first)).map(Value::Xml).map_err(|_| Fault::incorrect("XML"))
+    String::from_utf8(to_bytes(&standing_alone(first, element)?)).map(Value::Xml).map_err(|_| Fault::incorrect("XML"))
 }
 
 /// The source text of an element, for objects that are XML documents.

@@ -7,13 +7,13 @@ use crate::domain::iq::{self, Asked, Party, Routed};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ChatState, ImContent, InstantMessage, Iq, IqKind};
 use crate::model::names::{Address, DomainName};
-use crate::model::signal::{ClientId, Signal};
+use crate::model::signal::{ClientId, Fragment, Signal};
 use crate::model::time::Timestamp;
 use crate::proto::ximss::form;
 use crate::proto::ximss::form::iq::For;
 use crate::proto::ximss::request::{Cx, Op, Request};
 use crate::store::accounts;
-use crate::xml::{Arg, Attr, Element};
+use crate::xml::{Arg, Attr, Element, Node};
 use std::time::Instant;
 
 /// The family of instant messages.
@@ -128,7 +128,7 @@ struct IqSend {
     client: Option<ClientId>,
     kind: IqKind,
     id: String,
-    body: Vec<Element>,
+    body: Fragment,
 }
 
 impl Request for IqSend {
@@ -138,8 +138,8 @@ impl Request for IqSend {
 
     fn read(element: &Element) -> Outcome<Self> {
         let id = word(Some(IQ_ID.need(element)?), "iqid")?.unwrap_or_default();
-        let body: Vec<Element> = element.elements().cloned().collect();
-        if form::im::fragment(body.iter()).0.len() > im::MOST_BYTES {
+        let body = form::im::relayed(element, element.elements())?;
+        if body.0.len() > im::MOST_BYTES {
             return Err(Fault::quota("message is too large"));
         }
         Ok(Self { peer: PEER.need(element)?, client: CLIENT.get(element)?, kind: IQ_TYPE.need(element)?, id, body })
@@ -156,7 +156,7 @@ impl Request for IqSend {
             from_client: Some(from.client.clone()),
             kind: self.kind,
             id: self.id.clone(),
-            body: form::im::fragment(self.body.iter()),
+            body: self.body.clone(),
         };
         let (kind, body) = match iq::route(&cx.house.signals, &cx.house.requests, &from, &asked, &iq, Instant::now()) {
             Routed::Done => return Ok(()),
@@ -206,6 +206,8 @@ impl IqSend {
             Asked::Domain(_) => For::Domain { since: cx.house.begun },
             Asked::Account(..) => For::Account(&told),
         };
-        Ok(form::iq::answer(self.kind, self.body.first(), asked, now))
+        let body = form::im::elements(&self.body);
+        let first = body.iter().find_map(|node| if let Node::Element(element) = node { Some(element) } else { None });
+        Ok(form::iq::answer(self.kind, first, asked, now))
     }
 }
