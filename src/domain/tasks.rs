@@ -29,12 +29,46 @@ use task::{Happens, StarterEnded, Task};
 pub const MOST_TASKS: usize = 20;
 /// The most events that wait for a task.
 pub const MOST_WAITING: usize = 256;
+/// The most bytes that they hold.
+const MOST_WAITING_BYTES: usize = 2 << 20;
+/// The most bytes of one event.
+pub const MOST_EVENT_BYTES: usize = 64 << 10;
+
+/// What waits for an application: how many events, and how many bytes they hold.
+#[derive(Default)]
+struct Waiting {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Waiting {
+    /// One event more waits; false where there is no room for it.
+    fn take_in(&self, weight: usize) -> bool {
+        let (events, bytes) = (self.events.fetch_add(1, Ordering::Relaxed), self.bytes.fetch_add(weight, Ordering::Relaxed));
+        let fits = events < MOST_WAITING && bytes + weight <= MOST_WAITING_BYTES;
+        if !fits {
+            self.let_go(weight);
+        }
+        fits
+    }
+
+    /// One has been heard.
+    fn let_go(&self, weight: usize) {
+        self.events.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(weight, Ordering::Relaxed);
+    }
+}
+
+/// Refuses an event that is too large to be told.
+fn check_size(event: &TaskEvent) -> Outcome<()> {
+    if event.weight() > MOST_EVENT_BYTES { Err(Fault::quota("event is too large")) } else { Ok(()) }
+}
 
 /// Where events for a task go.
 #[derive(Clone)]
 enum Ear {
-    /// To an application, with how many wait there already.
-    Task(Addr<Task>, Arc<AtomicUsize>),
+    /// To an application, with what waits there already.
+    Task(Addr<Task>, Arc<Waiting>),
     /// To a session.
     Session(Inbox),
 }
@@ -143,14 +177,14 @@ impl Tasks {
         self.enter(owner, Ear::Session(inbox), None)
     }
 
-    /// Tells a task an event. Refused where it has ended; one that has too much to do does not hear it.
+    /// Tells a task an event. Refused where it has ended, or the event is too large; one that has too much to do does not hear it.
     pub fn tell(&self, to: TaskId, event: TaskEvent) -> Outcome<()> {
+        check_size(&event)?;
         let ear = self.with(|known| known.running.get(&to).map(|running| running.ear.clone()));
         match ear.ok_or_else(|| Fault::state("task does not exist"))? {
             Ear::Session(inbox) => inbox.push(Signal::Task(event)).map_err(|_| Fault::state("task does not exist")),
             Ear::Task(task, waiting) => {
-                if waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-                    waiting.fetch_sub(1, Ordering::Relaxed);
+                if !waiting.take_in(event.weight()) {
                     tracing::info!(task = to.0, "a task does not keep up; an event for it is dropped");
                 } else {
                     tell(&task, Happens(event));
@@ -179,5 +213,22 @@ impl Tasks {
     /// A meeting has no task any more.
     pub fn deactivate(&self, meeting: &MeetingKey) {
         self.with(|known| known.meetings.remove(meeting));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_task_is_bounded_in_number_and_in_bytes() {
+        let waiting = Waiting::default();
+        assert!((0..MOST_WAITING).all(|_| waiting.take_in(100)) && !waiting.take_in(100));
+        waiting.let_go(100);
+        assert!(waiting.take_in(100) && !waiting.take_in(1));
+        let waiting = Waiting::default();
+        assert_eq!((0..MOST_WAITING).filter(|_| waiting.take_in(MOST_EVENT_BYTES)).count(), MOST_WAITING_BYTES / MOST_EVENT_BYTES);
+        (0..MOST_WAITING_BYTES / MOST_EVENT_BYTES).for_each(|_| waiting.let_go(MOST_EVENT_BYTES));
+        assert!(waiting.take_in(MOST_EVENT_BYTES));
     }
 }

@@ -109,7 +109,7 @@ impl Signal {
             Self::ImFailed(_) => 128,
             Self::Iq(iq) => iq.body.0.len(),
             Self::Presence(_) => 256,
-            Self::Task(_) => 1_024,
+            Self::Task(event) => event.weight(),
             Self::Call(_, event) => event.weight(),
             Self::CallReport(text) => text.len(),
         }

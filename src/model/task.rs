@@ -21,6 +21,13 @@ pub struct TaskEvent {
     pub parameter: Value,
 }
 
+impl TaskEvent {
+    /// About how many bytes it holds.
+    pub fn weight(&self) -> usize {
+        128 + self.name.len() + self.parameter.weight()
+    }
+}
+
 /// What is kept of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meeting {

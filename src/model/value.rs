@@ -40,6 +40,17 @@ impl Value {
             _ => None,
         }
     }
+    /// About how many bytes it holds.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Number(_) | Self::Time(_) => 0,
+                Self::String(text) | Self::NetAddress(text) | Self::Xml(text) => text.len(),
+                Self::Data(data) => data.len(),
+                Self::Array(values) => values.iter().map(Self::weight).sum(),
+                Self::Dictionary(entries) => entries.iter().map(|(key, value)| size_of::<String>() + key.len() + value.weight()).sum(),
+            }
+    }
     /// True for `YES`.
     pub fn is_yes(&self) -> bool {
         self.as_str().is_some_and(|t| t.eq_ignore_ascii_case("YES"))

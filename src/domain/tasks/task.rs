@@ -7,7 +7,7 @@
 mod deeds;
 
 use super::programs::{Happening, Program};
-use super::{Ear, Entry};
+use super::{Ear, Entry, Waiting};
 use crate::domain::access::Caller;
 use crate::domain::call::actors::{CallLeg, SessionEnded};
 use crate::domain::call::leg::Departure;
@@ -28,7 +28,6 @@ use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Ha
 use futures_util::future::LocalBoxFuture;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a task may be idle.
@@ -42,7 +41,7 @@ const MOST_CALLS: usize = 64;
 /// The most that waits for a program, past which it does not hear that something could not be done.
 const MOST_FAILURES: usize = 256;
 
-/// Something happens. Bounded by the count that the directory of tasks keeps.
+/// Something happens. Bounded by the counts that the directory of tasks keeps.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Happens(pub TaskEvent);
@@ -85,7 +84,7 @@ pub struct Task {
     takes_long: bool,
     /// What it has not yet heard.
     happenings: VecDeque<Happening>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     entry: Option<Entry>,
     /// Where what its calls and messages bring comes to.
     inbox: Inbox,
@@ -114,7 +113,7 @@ pub struct Task {
 impl Task {
     /// Starts a program. Gives the task, and where its calls come to.
     pub fn begin(house: Arc<House>, owner: Caller, origin: Origin, running: Running) -> Outcome<(TaskId, Inbox)> {
-        let (waiting, tasks, account) = (Arc::new(AtomicUsize::new(0)), house.tasks.clone(), owner.account);
+        let (waiting, tasks, account) = (Arc::<Waiting>::default(), house.tasks.clone(), owner.account);
         let mut begun = Err(Fault::internal());
         Self::create(|ctx| {
             let inbox = Inbox::new(ctx.address().recipient());
@@ -180,8 +179,8 @@ impl Task {
                 self.program = Some(program);
                 return;
             };
-            if matches!(what, Happening::Told(_)) {
-                self.waiting.fetch_sub(1, Ordering::Relaxed);
+            if let Happening::Told(event) = &what {
+                self.waiting.let_go(event.weight());
             }
             let ended = ended_call(&what);
             if self.takes_long {

@@ -9,8 +9,8 @@ use crate::domain::preferences::Preferences;
 use crate::domain::rooms::OpenRoom;
 use crate::domain::roster::own_address;
 use crate::domain::tasks::meetings::{self, MeetingChange};
-use crate::domain::tasks::program;
 use crate::domain::tasks::programs::{Deed, Happening};
+use crate::domain::tasks::{check_size, program};
 use crate::model::call::{CallParty, LegName};
 use crate::model::fault::{Fault, Outcome};
 use crate::model::im::{ImContent, InstantMessage};
@@ -36,7 +36,7 @@ impl Task {
             Deed::Tell(to, name, parameter) => {
                 let event = TaskEvent { from: self.id(), name, parameter };
                 // One that has ended does not hear it.
-                ("send_event", self.step().map(|()| drop(self.house.tasks.tell(to, event))))
+                ("send_event", self.step().and_then(|()| check_size(&event)).map(|()| drop(self.house.tasks.tell(to, event))))
             }
             Deed::MakeCall(peer) => {
                 let made = self.step().and_then(|()| self.make_call(&peer));

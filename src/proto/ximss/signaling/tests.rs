@@ -164,3 +164,25 @@ async fn whoever_could_not_hear_of_the_end_is_not_told_alone() {
     drop(says);
     assert!(hears.notices().await.concat().contains("unavailable"));
 }
+
+#[actix::test]
+async fn events_are_bounded() {
+    let house = house();
+    let alice = new_account(&house.store, "alice@example.test").await;
+    let client = Client::logged_in(&house, &alice).await;
+    let mut said = client.ask(r#"<taskStart id="1" programName="echo"/>"#).await;
+    while !said.concat().contains("started") {
+        said.extend(client.notices().await);
+    }
+    let event = |bytes: usize| format!(r#"<taskSendEvent id="2" taskRef="t1" eventName="x">{}</taskSendEvent>"#, "x".repeat(bytes));
+    let refused = client.ask(&event(64 << 10)).await.concat();
+    assert!(refused.contains("event is too large"), "{refused:.200}");
+    // What holds much though little is said of it counts for what it holds.
+    let empty = format!(r#"<taskSendEvent id="2" taskRef="t1" eventName="x">{}</taskSendEvent>"#, "<subValue/>".repeat(4_000));
+    assert!(client.ask(&empty).await.concat().contains("event is too large"));
+    let mut said = client.ask(&event(60 << 10)).await;
+    while said.len() < 2 {
+        said.extend(client.notices().await);
+    }
+    assert!(said.concat().len() > 60 << 10, "{:.200}", said.concat());
+}
