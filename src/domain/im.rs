@@ -144,7 +144,7 @@ async fn try_to_send(house: &House, order: &Order, sending: &Sending) -> Result<
     let turn = order.0.lock().await;
     let sessions = house.signals.of(&to);
     let mut welcome = true;
-    if sessions.iter().any(|binding| binding.wants.only_contacts) {
+    if sessions.iter().any(|binding| binding.takes_contacts_only()) {
         let (to, from) = (to.clone(), sending.message.from.clone());
         let asked = house.store.read(move |tx| is_welcome(tx, &to, &from)).await;
         welcome = asked.map_err(|fault| SignalFailure::new(500, fault.text))?;
@@ -204,7 +204,7 @@ fn note(house: &House, to: &AccountAddress, message: &InstantMessage) {
 fn is_welcome(tx: &dyn Read, to: &AccountAddress, from: &Address) -> Outcome<bool> {
     let Some(account) = accounts::find(tx, to)? else { return Ok(true) };
     let owner = Caller { account, address: to.clone() };
-    let everybody = Preferences::read(tx, &owner)?.text("RosterIMMode").eq_ignore_ascii_case("everybody");
+    let everybody = !Preferences::read(tx, &owner)?.takes_contacts_only();
     Ok(everybody || from.account().as_ref() == Some(to) || roster::knows(tx, &owner, from)?)
 }
 

@@ -117,6 +117,16 @@ impl Preferences {
         }
     }
 
+    /// Instant messages of the account's contacts are taken only.
+    pub fn takes_contacts_only(&self) -> bool {
+        !self.text("RosterIMMode").eq_ignore_ascii_case("everybody")
+    }
+
+    /// Others may see that the account is in a call.
+    pub fn shows_calls(&self) -> bool {
+        self.get("AutoOnPhone").is_some_and(Value::is_yes)
+    }
+
     /// The zone that "local time" means.
     pub fn zone(&self) -> Zone {
         let name = self.text("TimeZone");

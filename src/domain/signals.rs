@@ -7,6 +7,7 @@
 
 use super::access::Caller;
 use super::call::actors::CallLeg;
+use super::preferences::Preferences;
 use super::sessions::{self, End};
 use super::tell::tell_recipient;
 use crate::model::call::LegName;
@@ -15,7 +16,7 @@ use crate::model::names::AccountAddress;
 use crate::model::signal::{ClientId, Sdp, Signal};
 use actix::{Addr, Message, Recipient};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most signals that wait in an inbox.
@@ -157,9 +158,9 @@ pub struct Wants {
     pub sdp_text: bool,
     /// What its media engine can do; None where it did not say.
     pub capabilities: Option<Sdp>,
-    /// Instant messages of the account's contacts only (the preference `RosterIMMode`).
+    /// Instant messages of the account's contacts only (the preference `RosterIMMode`, as it is when the session comes).
     pub only_contacts: bool,
-    /// Others are to see that the account is in a call (the preference `AutoOnPhone`).
+    /// Others are to see that the account is in a call (the preference `AutoOnPhone`, as it is when the session comes).
     pub show_calls: bool,
     /// Its media address differs from the one it is connected from: it sits behind a NAT.
     pub far_end_nat: bool,
@@ -190,6 +191,27 @@ pub struct Binding {
     pub inbox: Inbox,
     end: Recipient<End>,
     serial: u64,
+    /// As the account's preferences say now.
+    only_contacts: AtomicBool,
+    show_calls: AtomicBool,
+}
+
+impl Binding {
+    fn new(applicant: Applicant, client: ClientId, serial: u64) -> Arc<Self> {
+        let Applicant { caller, real_name, wants, inbox, end, .. } = applicant;
+        let (only_contacts, show_calls) = (AtomicBool::new(wants.only_contacts), AtomicBool::new(wants.show_calls));
+        Arc::new(Self { caller, real_name, client, wants, inbox, end, serial, only_contacts, show_calls })
+    }
+
+    /// It takes instant messages of the account's contacts only.
+    pub fn takes_contacts_only(&self) -> bool {
+        self.only_contacts.load(Ordering::Relaxed)
+    }
+
+    /// Others are to see that the account is in a call.
+    pub fn shows_calls(&self) -> bool {
+        self.show_calls.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -259,15 +281,15 @@ impl Bindings {
     /// Enters a session; an entry that it has goes, unless it is refused. A generated name cannot be guessed by others of
     /// the account's correspondents.
     pub fn bind(&self, applicant: Applicant, taken: NameTaken) -> Outcome<Bound> {
-        let Applicant { caller, real_name, client, wants, inbox, end } = applicant;
-        let wished = match client {
+        let inbox = applicant.inbox.clone();
+        let wished = match applicant.client.clone() {
             Some(client) => client,
             None => sessions::new_id()?.get(..12).unwrap_or("session").parse()?,
         };
         let (binding, replaced) = self.with(|directory| {
             directory.last_serial += 1;
             let serial = directory.last_serial;
-            let others = directory.by_account.entry(caller.address.clone()).or_default();
+            let others = directory.by_account.entry(applicant.caller.address.clone()).or_default();
             let has = |other: &Arc<Binding>, name: &ClientId| other.client == *name && !other.inbox.is(&inbox);
             let holder = others.iter().position(|other| has(other, &wished));
             let (client, replaced) = match (holder, taken) {
@@ -281,7 +303,7 @@ impl Bindings {
                 }
             };
             others.retain(|other| !other.inbox.is(&inbox));
-            let binding = Arc::new(Binding { caller, real_name, client, wants, inbox, end, serial });
+            let binding = Binding::new(applicant, client, serial);
             others.push(binding.clone());
             Ok((binding, replaced))
         })?;
@@ -291,18 +313,30 @@ impl Bindings {
 
     /// Enters a session for the calls of another account, whose rights let it. They are looked at again when it rings.
     pub fn bind_for(&self, account: AccountAddress, applicant: Applicant) -> Outcome<Bound> {
-        let Applicant { caller, real_name, client, wants, inbox, end } = applicant;
-        let client = match client {
+        let client = match applicant.client.clone() {
             Some(client) => client,
             None => sessions::new_id()?.get(..12).unwrap_or("session").parse()?,
         };
         let binding = self.with(|directory| {
             directory.last_serial += 1;
-            let binding = Arc::new(Binding { caller, real_name, client, wants, inbox, end, serial: directory.last_serial });
+            let binding = Binding::new(applicant, client, directory.last_serial);
             directory.for_others.entry(account.clone()).or_default().push(binding.clone());
             binding
         });
         Ok(Bound { binding, on_behalf: Some(account), bindings: self.clone() })
+    }
+
+    /// The preferences of an account are these now: its sessions are met by others as they say.
+    pub fn follow(&self, account: &AccountAddress, preferences: &Preferences) {
+        let (only_contacts, show_calls) = (preferences.takes_contacts_only(), preferences.shows_calls());
+        self.with(|directory| {
+            let own = directory.by_account.get(account).into_iter().flatten();
+            let of_it = |binding: &&Arc<Binding>| binding.caller.address == *account;
+            for binding in own.chain(directory.for_others.values().flatten().filter(of_it)) {
+                binding.only_contacts.store(only_contacts, Ordering::Relaxed);
+                binding.show_calls.store(show_calls, Ordering::Relaxed);
+            }
+        });
     }
 
     /// Sessions of others that want to take the calls of an account.

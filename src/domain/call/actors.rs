@@ -278,7 +278,7 @@ impl Call {
     }
 
     fn device(&mut self, binding: &Binding, call: Addr<Self>) -> Outcome<Device> {
-        let shown = Shown::of(&self.house, &binding.caller, binding.wants.show_calls);
+        let shown = Shown::of(&self.house, &binding.caller, binding.shows_calls());
         self.log.rung(&binding.caller.address, Timestamp::now());
         let owner = binding.caller.address.clone();
         let party = CallParty { address: binding.caller.address.to_string(), name: binding.real_name.clone() };

@@ -1,7 +1,6 @@
 //! Making, taking and ending calls. Spec: XIMSS, "Signaling" (callStart, callProvision, callAccept, callReject,
 //! callRedirect, callKill, makeCall).
 
-use super::signaling::shows_calls;
 use crate::domain::call::actors::{Call, Making};
 use crate::domain::call::address;
 use crate::domain::call::leg::Command;
@@ -88,7 +87,7 @@ impl Request for Start {
             sdp: self.sdp,
             inbox: signaling.inbox.clone(),
             owner: login.caller.clone(),
-            shown: shows_calls(&cx.preferences()),
+            shown: cx.preferences().shows_calls(),
         };
         let leg = Call::make(cx.house.clone(), self.leg.clone(), making)?;
         signaling.add_call(self.leg, leg);

@@ -165,9 +165,15 @@ impl Request for PrefsStore {
             Preferences::read(tx, &caller)
         });
         // What the session has stored holds for it at once; what others store, after `prefsReload`.
-        cx.desk.set_preferences(now.await?);
-        Ok(())
+        take_up(&cx, now.await?)
     }
+}
+
+/// The session works with these from now on. What others meet of the account's is the same at all of its sessions.
+fn take_up(cx: &Cx, preferences: Preferences) -> Outcome<()> {
+    cx.house.signals.follow(&cx.caller()?.address, &preferences);
+    cx.desk.set_preferences(preferences);
+    Ok(())
 }
 
 struct PrefsReload;
@@ -182,7 +188,6 @@ impl Request for PrefsReload {
 
     async fn run(self, cx: Cx) -> Outcome<()> {
         let caller = cx.caller()?;
-        cx.desk.set_preferences(cx.read(move |tx| Preferences::read(tx, &caller)).await?);
-        Ok(())
+        take_up(&cx, cx.read(move |tx| Preferences::read(tx, &caller)).await?)
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::domain::account_rights;
 use crate::domain::im;
-use crate::domain::preferences::Preferences;
 use crate::domain::presence;
 use crate::domain::signals::{Applicant, NameTaken, Wants};
 use crate::model::fault::Outcome;
@@ -66,8 +65,8 @@ impl Request for Bind {
         let address = self.wants.capabilities.as_ref().and_then(form::sdp::address).and_then(|address| address.parse().ok());
         let wants = Wants {
             far_end_nat: address.is_some_and(|address| is_behind_nat(address, cx.desk.peer.address)),
-            only_contacts: !preferences.text("RosterIMMode").eq_ignore_ascii_case("everybody"),
-            show_calls: shows_calls(&preferences),
+            only_contacts: preferences.takes_contacts_only(),
+            show_calls: preferences.shows_calls(),
             ..self.wants
         };
         let applicant = Applicant {
@@ -92,11 +91,6 @@ impl Request for Bind {
         }
         im::hand_out_waiting(&cx.house, &login.caller, &signaling.inbox).await
     }
-}
-
-/// True where the preferences let others see that the account is in a call.
-pub(super) fn shows_calls(preferences: &Preferences) -> bool {
-    preferences.get("AutoOnPhone").is_some_and(|value| value.is_yes())
 }
 
 /// True where a client sends its media from a private address and is connected from another: between them is a NAT.
