@@ -388,7 +388,12 @@ impl Signaling {
     }
 
     fn told_im(&self, message: &InstantMessage) -> Element {
-        self.conversations.borrow_mut().heard(message);
+        // In a room, and among the sessions of one account, an answer is not for the one that spoke last.
+        let from = message.from.account();
+        let own = |from: &AccountAddress| self.owner.borrow().as_ref().is_some_and(|owner| owner.address == *from);
+        if !from.is_some_and(|from| own(&from) || self.house.rooms.is_one(&from)) {
+            self.conversations.borrow_mut().heard(message);
+        }
         form::im::read_im(message, self.wants.borrow().extended_im)
     }
 
