@@ -89,10 +89,9 @@ impl Request for Set {
     fn read(element: &Element) -> Outcome<Self> {
         let groups: Vec<String> = element.named("group").map(|group| group.body().trim().to_owned()).collect();
         let verb = SUBSCRIPTION.get(element)?.unwrap_or(Verb::Update);
-        let name = NAME.get(element)?;
         // An update says all there is to say of groups; other verbs leave them where they name none.
-        let groups = (!groups.is_empty() || (verb == Verb::Update && name.is_none())).then_some(groups);
-        Ok(Self { account: ACCOUNT.get(element)?, peer: PEER.need(element)?, verb, name, groups })
+        let groups = (!groups.is_empty() || verb == Verb::Update).then_some(groups);
+        Ok(Self { account: ACCOUNT.get(element)?, peer: PEER.need(element)?, verb, name: NAME.get(element)?, groups })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
