@@ -8,6 +8,7 @@
 pub mod subscription;
 
 use super::access::Caller;
+use super::account_rights;
 use crate::model::fault::{Fault, Outcome};
 use crate::model::names::{AccountAddress, AccountRef, Address};
 use crate::model::rights::AccountRights;
@@ -125,7 +126,19 @@ pub fn set(tx: &WriteTx, owner: &Caller, setting: &Setting) -> Outcome<Vec<Sight
     }
     note_sight(&mut sights, owner, &item.peer, before.from, item.subscription.from);
     tell(tx, owner, &item.peer, words, &mut sights)?;
-    Ok(sights)
+    let mut changed = Vec::new();
+    for sight in sights {
+        // Whoever sees an account by its rights sees it on.
+        if sight.visible || !sees_by_right(tx, &sight)? {
+            changed.push(sight);
+        }
+    }
+    Ok(changed)
+}
+
+fn sees_by_right(tx: &dyn Read, Sight { of, by, .. }: &Sight) -> Outcome<bool> {
+    let acl = account_rights::acl(tx, of)?.unwrap_or_default();
+    Ok(acl.effective(by, of).has(AccountRights::PRESENCE))
 }
 
 fn check(tx: &dyn Read, owner: &Caller, setting: &Setting, is_listed: bool) -> Outcome<()> {
