@@ -42,10 +42,12 @@ impl Backend {
     async fn run(&self, request: AdminRequest, replies: &mut dyn Replies) -> Outcome<()> {
         match request {
             AdminRequest::AccountAdd { address, real_name, admin, password } => {
-                let new = accounts::NewAccount { real_name, admin, ..accounts::NewAccount::named(address) };
+                let new = accounts::NewAccount { real_name, admin, ..accounts::NewAccount::named(address.clone()) };
                 let House { store, keys, .. } = &*self.house;
                 let secret = Zeroizing::new(password.expose().to_owned());
-                accounts::create_with_password(store, keys, new, secret, self.house.settings().legacy_mechanisms).await.map(drop)
+                accounts::create_with_password(store, keys, new, secret, self.house.settings().legacy_mechanisms).await?;
+                self.house.rooms.give_way(&self.house.signals, &address);
+                Ok(())
             }
             AdminRequest::AccountList => {
                 let all = self.house.store.read(|tx| crate::store::accounts::list(tx, None)).await?;

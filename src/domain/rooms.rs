@@ -74,6 +74,12 @@ impl Rooms {
         Ok(OpenRoom { house, address })
     }
 
+    /// An account has the address from now on: a room that has it closes, or nobody could write to the account.
+    pub fn give_way(&self, bindings: &Bindings, address: &AccountAddress) {
+        let closed = self.with(|rooms| rooms.remove(address));
+        say(bindings, closed.map(|mut room| room.close()).unwrap_or_default());
+    }
+
     /// True where an address is that of a room.
     pub fn is_one(&self, address: &AccountAddress) -> bool {
         self.with(|rooms| rooms.contains_key(address))

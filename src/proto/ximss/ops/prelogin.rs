@@ -174,10 +174,12 @@ impl Signup {
             return Err(Fault::denied());
         }
         cx.house.throttle.admit(&gauge(cx, Purpose::Signup), Instant::now())?;
-        let new = NewAccount { real_name: self.real_name, recovery: self.recovery, ..NewAccount::named(address) };
+        let new = NewAccount { real_name: self.real_name, recovery: self.recovery, ..NewAccount::named(address.clone()) };
         let _turn = auth::turn(&cx.house, cx.desk.peer.address).await?;
         let (store, keys) = (&cx.house.store, &cx.house.keys);
-        accounts::create_with_password(store, keys, new, self.password, settings.legacy_mechanisms).await.map(drop)
+        accounts::create_with_password(store, keys, new, self.password, settings.legacy_mechanisms).await?;
+        cx.house.rooms.give_way(&cx.house.signals, &address);
+        Ok(())
     }
 }
 
