@@ -56,13 +56,14 @@ enum Handed {
 }
 
 /// Hands a message to the session of a name; where that is gone or none is named, to all sessions of the account. What
-/// a room says to all is for sessions that are in the room and goes to the named one only.
+/// is for a room is for no user, and a failure is for nobody but the one that it is told.
 fn hand_over(sessions: &[Arc<Binding>], client: Option<&ClientId>, message: &InstantMessage) -> Handed {
     let named = client.and_then(|client| sessions.iter().find(|binding| binding.client == *client));
     let kind = message.kind.as_deref().unwrap_or("chat");
     let reached = match named {
+        _ if kind.eq_ignore_ascii_case("groupchat") => &[],
         Some(named) => std::slice::from_ref(named),
-        None if ["groupchat", "error"].iter().any(|never| kind.eq_ignore_ascii_case(never)) => &[],
+        None if kind.eq_ignore_ascii_case("error") => &[],
         None => sessions,
     };
     if reached.is_empty() {
