@@ -150,7 +150,7 @@ impl Request for IqSend {
         signaling.may_write()?;
         let Some(client) = signaling.client() else { return Err(Fault::state("this session is not bound to signals")) };
         let from = Party { address: login.caller.address.clone(), client };
-        let asked = self.asked(&login.caller)?;
+        let asked = self.asked(&cx, &login.caller).await?;
         let iq = Iq {
             from: from.address.to_string(),
             from_client: Some(from.client.clone()),
@@ -175,11 +175,17 @@ impl Request for IqSend {
 }
 
 impl IqSend {
-    fn asked(&self, caller: &Caller) -> Outcome<Asked> {
-        match self.peer.trim().parse::<DomainName>() {
-            Ok(domain) if !self.peer.contains('@') => Ok(Asked::Domain(domain.to_string())),
-            _ => Ok(Asked::Account(im::peer(&self.peer, caller)?, self.client.clone())),
+    /// Whom the address means. One without a user's part is that of a domain: of one that is served here, or that is spelled
+    /// like one; another single word is a user of the caller's domain, as for instant messages.
+    async fn asked(&self, cx: &Cx, caller: &Caller) -> Outcome<Asked> {
+        let domain = self.peer.trim().parse::<DomainName>().ok().filter(|_| !self.peer.contains('@'));
+        if let Some(domain) = domain {
+            let named = domain.clone();
+            if domain.as_str().contains('.') || cx.read(move |tx| accounts::domain(tx, &named)).await?.is_some() {
+                return Ok(Asked::Domain(domain.to_string()));
+            }
         }
+        Ok(Asked::Account(im::peer(&self.peer, caller)?, self.client.clone()))
     }
 
     async fn server_answer(&self, cx: &Cx, asked: &Asked) -> Outcome<(IqKind, Vec<Element>)> {
