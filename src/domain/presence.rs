@@ -244,20 +244,17 @@ pub fn show(house: &House, sights: &[Sight]) {
 /// Sends what a session says to somebody alone.
 pub fn direct(
     house: &House,
-    from: (&AccountAddress, Option<ClientId>),
+    from: (&AccountAddress, ClientId),
     to: &AccountAddress,
     client: Option<&ClientId>,
     presence: Presence,
 ) {
     if house.rooms.is_one(to) {
-        // Whoever takes no signals would not hear the room.
-        if let (account, Some(named)) = from {
-            let who = Occupant { account: account.clone(), client: named };
-            house.rooms.presence(&house.signals, to, who, client, presence);
-        }
+        let who = Occupant { account: from.0.clone(), client: from.1 };
+        house.rooms.presence(&house.signals, to, who, client, presence);
         return;
     }
-    tell(&house.signals, to, client, &news(from.0, from.1, presence, &house.presences.avatar(from.0)));
+    tell(&house.signals, to, client, &news(from.0, Some(from.1), presence, &house.presences.avatar(from.0)));
 }
 
 /// What a session that wants to hear of presence is told first: who has asked and waits for an answer, and who is there.

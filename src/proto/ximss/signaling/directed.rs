@@ -27,20 +27,21 @@ impl Signaling {
     /// would not hear of the end.
     pub fn direct_presence(&self, owner: &Caller, to: &Address, client: Option<ClientId>, presence: Presence) -> Outcome<()> {
         let Some(to) = to.account() else { return Ok(()) };
-        let name = self.client();
+        // Others are told the session's name, and a room knows it by that.
+        let by = self.client().ok_or_else(|| Fault::state("this session is not bound to signals"))?;
         {
             // A room has one place for a session, whatever it is called there.
             let place = client.clone().filter(|_| !self.house.rooms.is_one(&to));
             let mut directed = self.directed.borrow_mut();
             directed.retain(|known| known.to != to || known.client != place);
-            if let (true, Some(by)) = (presence.detail != Detail::Offline, &name) {
+            if presence.detail != Detail::Offline {
                 if directed.len() >= MOST_DIRECTED {
                     return Err(Fault::quota("presence is sent to too many alone"));
                 }
                 directed.push(Directed { to: to.clone(), client: place, by: by.clone() });
             }
         }
-        presence::direct(&self.house, (&owner.address, name), &to, client.as_ref(), presence);
+        presence::direct(&self.house, (&owner.address, by), &to, client.as_ref(), presence);
         Ok(())
     }
 
@@ -49,7 +50,7 @@ impl Signaling {
         let ended: Vec<_> = self.directed.borrow_mut().extract_if(.., |told| Some(&told.by) != kept).collect();
         let owner = self.owner.borrow().clone();
         for (Directed { to, client, by }, owner) in ended.into_iter().filter_map(|told| Some((told, owner.as_ref()?))) {
-            presence::direct(&self.house, (&owner.address, Some(by)), &to, client.as_ref(), Presence::default());
+            presence::direct(&self.house, (&owner.address, by), &to, client.as_ref(), Presence::default());
         }
     }
 }
