@@ -47,8 +47,15 @@ pub async fn change(house: &House, key: MeetingKey, change: MeetingChange, task:
     match change {
         MeetingChange::Create(parameter) => return store.write(move |tx| create(tx, &asked, parameter.as_deref(), now)).await,
         MeetingChange::Activate => {
-            store.write(move |tx| touch(tx, &asked, now)).await?;
-            return house.tasks.activate(key, task.ok_or_else(Fault::internal)?);
+            let meeting = asked.clone();
+            store.read(move |tx| find(tx, &meeting, now)).await?;
+            house.tasks.activate(key.clone(), task.ok_or_else(Fault::internal)?)?;
+            // Only a meeting that is used lives longer.
+            let touched = store.write(move |tx| touch(tx, &asked, now)).await;
+            if touched.is_err() {
+                house.tasks.deactivate(&key);
+            }
+            return touched;
         }
         MeetingChange::Deactivate => store.read(move |tx| find(tx, &asked, now)).await.map(drop)?,
         MeetingChange::Clear => store.write(move |tx| clear(tx, &asked, now)).await?,
@@ -96,4 +103,33 @@ fn remove(tx: &WriteTx, key: &MeetingKey) -> Outcome<()> {
 fn touch(tx: &WriteTx, key: &MeetingKey, now: Timestamp) -> Outcome<()> {
     let meeting = find(tx, key, now)?;
     meetings::put(tx, key.0, &key.1, &key.2, &Meeting { expires: now.plus(LIFE), ..meeting })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{house, new_account};
+
+    #[actix::test]
+    async fn a_refused_activation_does_not_extend_a_meeting() {
+        let house = house();
+        let account = new_account(&house.store, "alice@example.test").await.account;
+        let key: MeetingKey = (account, String::new(), "chess".to_owned());
+        change(&house, key.clone(), MeetingChange::Create(None), None).await.unwrap();
+        change(&house, key.clone(), MeetingChange::Activate, Some(TaskId(1))).await.unwrap();
+        let (old, near) = (key.clone(), Timestamp::now().plus(60));
+        let shortened = house.store.write(move |tx| {
+            let meeting = find(tx, &old, Timestamp::now())?;
+            meetings::put(tx, old.0, &old.1, &old.2, &Meeting { expires: near, ..meeting })
+        });
+        shortened.await.unwrap();
+        let expires = async || {
+            let key = key.clone();
+            house.store.read(move |tx| find(tx, &key, Timestamp::now())).await.unwrap().expires
+        };
+        let refused = change(&house, key.clone(), MeetingChange::Activate, Some(TaskId(2))).await;
+        assert_eq!((refused, expires().await), (Err(Fault::state("meeting is active already")), near));
+        change(&house, key.clone(), MeetingChange::Activate, Some(TaskId(1))).await.unwrap();
+        assert!(expires().await > near);
+    }
 }
