@@ -41,7 +41,7 @@ impl FromAttr for GroupMode {
     const KIND: &'static str = "add, delete or rename";
     const SAMPLE: &'static str = "add";
     fn from_attr(text: &str) -> Option<Self> {
-        match text.trim() {
+        match text.trim().to_ascii_lowercase().as_str() {
             "add" => Some(Self::Add),
             "delete" => Some(Self::Delete),
             "rename" => Some(Self::Rename),
@@ -122,9 +122,9 @@ impl Request for GroupSet {
         let change = match MODE.need(element)? {
             GroupMode::Add => GroupChange::Add,
             GroupMode::Delete => GroupChange::Delete,
-            GroupMode::Rename => GroupChange::Rename(NEW_NAME.need(element)?),
+            GroupMode::Rename => GroupChange::Rename(NEW_NAME.need(element)?.trim().to_owned()),
         };
-        Ok(Self { account: ACCOUNT.get(element)?, group: GROUP.need(element)?, change })
+        Ok(Self { account: ACCOUNT.get(element)?, group: GROUP.need(element)?.trim().to_owned(), change })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {
