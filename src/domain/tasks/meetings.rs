@@ -67,7 +67,10 @@ pub async fn change(house: &House, key: MeetingKey, change: MeetingChange, task:
 
 /// Makes a meeting; refused where there is one of the name.
 fn create(tx: &WriteTx, (account, set, name): &MeetingKey, parameter: Option<&str>, now: Timestamp) -> Outcome<()> {
-    if name.is_empty() || !is_name(name) || !is_name(set) {
+    if !is_name(set) {
+        return Err(Fault::incorrect("meetingSet"));
+    }
+    if name.is_empty() || !is_name(name) {
         return Err(Fault::incorrect("meetingName"));
     }
     if parameter.is_some_and(|text| text.len() > MOST_PARAMETER) {
@@ -131,5 +134,17 @@ mod tests {
         assert_eq!((refused, expires().await), (Err(Fault::state("meeting is active already")), near));
         change(&house, key.clone(), MeetingChange::Activate, Some(TaskId(1))).await.unwrap();
         assert!(expires().await > near);
+    }
+
+    #[actix::test]
+    async fn a_fault_names_what_is_wrong() {
+        let house = house();
+        let account = new_account(&house.store, "alice@example.test").await.account;
+        let made = async |set: &str, name: &str| {
+            change(&house, (account, set.to_owned(), name.to_owned()), MeetingChange::Create(None), None).await.unwrap_err()
+        };
+        let long = "x".repeat(MOST_NAME + 1);
+        assert_eq!(made(&long, "chess").await, Fault::incorrect("meetingSet"));
+        assert_eq!((made("", &long).await, made("", "").await), (Fault::incorrect("meetingName"), Fault::incorrect("meetingName")));
     }
 }

@@ -39,7 +39,7 @@ const ENTRY: Attr<String> = Attr::new("entryName", "where the application is ent
 
 /// The meeting that a request names.
 struct Named {
-    set: String,
+    set: Option<String>,
     name: String,
 }
 
@@ -47,11 +47,11 @@ const NAMED: &[Arg] = &[SET.optional(), NAME.required()];
 
 impl Named {
     fn read(element: &Element) -> Outcome<Self> {
-        Ok(Self { set: SET.get(element)?.unwrap_or_default(), name: NAME.need(element)? })
+        Ok(Self { set: SET.get(element)?, name: NAME.need(element)? })
     }
 
     fn key(&self, cx: &Cx) -> Outcome<MeetingKey> {
-        Ok((cx.caller()?.account, self.set.clone(), self.name.clone()))
+        Ok((cx.caller()?.account, self.set.clone().unwrap_or_default(), self.name.clone()))
     }
 
     async fn change(&self, cx: &Cx, change: MeetingChange, task: Option<TaskId>) -> Outcome<()> {
@@ -80,7 +80,7 @@ impl Request for FindMeeting {
         let parameter = meeting.parameter.map(|text| ("parameter".to_owned(), Value::String(text)));
         let parameters: Dictionary = parameter.into_iter().chain([created]).collect();
         let message = Element::new("taskMeeting")
-            .with("meetingSet", &self.0.set)
+            .with_some("meetingSet", self.0.set.as_ref())
             .with("meetingName", &self.0.name)
             .with_some("taskRef", reference)
             .with("expires", meeting.expires.gmt_bare());
