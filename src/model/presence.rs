@@ -61,6 +61,9 @@ impl Detail {
 
     /// The detailed word of a name.
     pub fn named(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return Some(Self::Online);
+        }
         Self::ALL.into_iter().find(|detail| text.trim().eq_ignore_ascii_case(detail.name()))
     }
 
