@@ -242,13 +242,7 @@ pub fn show(house: &House, sights: &[Sight]) {
 }
 
 /// Sends what a session says to somebody alone.
-pub fn direct(
-    house: &House,
-    from: (&AccountAddress, ClientId),
-    to: &AccountAddress,
-    client: Option<&ClientId>,
-    presence: Presence,
-) {
+pub fn direct(house: &House, from: (&AccountAddress, ClientId), to: &AccountAddress, client: Option<&ClientId>, presence: Presence) {
     if house.rooms.is_one(to) {
         let who = Occupant { account: from.0.clone(), client: from.1 };
         house.rooms.presence(&house.signals, to, who, client, presence);

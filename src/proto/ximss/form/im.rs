@@ -11,7 +11,7 @@ use crate::xml::element::Node;
 use crate::xml::namespaces::standing_alone;
 use crate::xml::read::{Limits, document};
 use crate::xml::write::write_element;
-use crate::xml::{Element, FromAttr};
+use crate::xml::{Attr, Element, FromAttr};
 
 impl FromAttr for ClientId {
     const KIND: &'static str = "name of a session";
@@ -27,6 +27,11 @@ impl FromAttr for IqKind {
     fn from_attr(text: &str) -> Option<Self> {
         IqKind::ALL.into_iter().find(|kind| text.trim().eq_ignore_ascii_case(kind.name()))
     }
+}
+
+/// The `clientID` of a request. An empty one is what clients send that have none to offer.
+pub fn client(request: &Element, attribute: Attr<ClientId>) -> Outcome<Option<ClientId>> {
+    if request.get("clientID").is_some_and(|name| name.trim().is_empty()) { Ok(None) } else { attribute.get(request) }
 }
 
 /// Elements as bytes to be passed on.

@@ -55,7 +55,7 @@ impl Request for SendIm {
     fn read(element: &Element) -> Outcome<Self> {
         Ok(Self {
             peer: PEER.need(element)?,
-            client: CLIENT.get(element)?,
+            client: form::im::client(element, CLIENT)?,
             kind: word(TYPE.get(element)?, "type")?,
             id: word(IM_ID.get(element)?, "iqid")?,
             content: form::im::content(element)?,
@@ -142,7 +142,7 @@ impl Request for IqSend {
         if body.0.len() > im::MOST_BYTES {
             return Err(Fault::quota("message is too large"));
         }
-        Ok(Self { peer: PEER.need(element)?, client: CLIENT.get(element)?, kind: IQ_TYPE.need(element)?, id, body })
+        Ok(Self { peer: PEER.need(element)?, client: form::im::client(element, CLIENT)?, kind: IQ_TYPE.need(element)?, id, body })
     }
 
     async fn run(self, cx: Cx) -> Outcome<()> {

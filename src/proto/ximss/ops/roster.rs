@@ -158,7 +158,7 @@ impl Request for PresenceSet {
             Some("unavailable") => true,
             Some(_) => return Err(Fault::incorrect("type")),
         };
-        let to = TO_PEER.get(element)?.map(|peer| Ok((peer, CLIENT.get(element)?))).transpose()?;
+        let to = TO_PEER.get(element)?.map(|peer| Ok((peer, form::im::client(element, CLIENT)?))).transpose()?;
         Ok(Self { unavailable, detail, status, to })
     }
 

@@ -55,8 +55,7 @@ impl Request for Bind {
             capabilities: described.map(|(sdp, _)| sdp),
             ..Wants::default()
         };
-        // An empty name is what clients send that have none to offer.
-        let client = if element.get("clientID").is_some_and(|name| name.trim().is_empty()) { None } else { CLIENT.get(element)? };
+        let client = form::im::client(element, CLIENT)?;
         Ok(Self { account: ACCOUNT.get(element)?, client, taken, wants })
     }
 
