@@ -106,6 +106,13 @@ struct Known {
 }
 
 impl Known {
+    fn may_activate(&self, meeting: &MeetingKey, task: TaskId) -> Outcome<()> {
+        match self.meetings.get(meeting) {
+            Some(other) if *other != task => Err(Fault::state("meeting is active already")),
+            _ => Ok(()),
+        }
+    }
+
     /// A task has ended. Gives the applications that it started.
     fn end(&mut self, id: TaskId) -> Vec<Addr<Task>> {
         self.meetings.retain(|_, task| *task != id);
@@ -199,14 +206,17 @@ impl Tasks {
         self.with(|known| known.meetings.get(meeting).copied())
     }
 
+    /// Refuses the activation of a meeting that another task has activated.
+    fn may_activate(&self, meeting: &MeetingKey, task: TaskId) -> Outcome<()> {
+        self.with(|known| known.may_activate(meeting, task))
+    }
+
     /// A task activates a meeting; refused where another one has.
     pub fn activate(&self, meeting: MeetingKey, task: TaskId) -> Outcome<()> {
-        self.with(|known| match known.meetings.get(&meeting) {
-            Some(other) if *other != task => Err(Fault::state("meeting is active already")),
-            _ => {
-                known.meetings.insert(meeting, task);
-                Ok(())
-            }
+        self.with(|known| {
+            known.may_activate(&meeting, task)?;
+            known.meetings.insert(meeting, task);
+            Ok(())
         })
     }
 

@@ -47,15 +47,15 @@ pub async fn change(house: &House, key: MeetingKey, change: MeetingChange, task:
     match change {
         MeetingChange::Create(parameter) => return store.write(move |tx| create(tx, &asked, parameter.as_deref(), now)).await,
         MeetingChange::Activate => {
-            let meeting = asked.clone();
-            store.read(move |tx| find(tx, &meeting, now)).await?;
-            house.tasks.activate(key.clone(), task.ok_or_else(Fault::internal)?)?;
-            // Only a meeting that is used lives longer.
-            let touched = store.write(move |tx| touch(tx, &asked, now)).await;
-            if touched.is_err() {
-                house.tasks.deactivate(&key);
-            }
-            return touched;
+            let (tasks, task) = (house.tasks.clone(), task.ok_or_else(Fault::internal)?);
+            let touched = store.write(move |tx| {
+                find(tx, &asked, now)?;
+                // Only a meeting that is used lives longer.
+                tasks.may_activate(&asked, task)?;
+                touch(tx, &asked, now)
+            });
+            touched.await?;
+            return house.tasks.activate(key, task);
         }
         MeetingChange::Deactivate => store.read(move |tx| find(tx, &asked, now)).await.map(drop)?,
         MeetingChange::Clear => store.write(move |tx| clear(tx, &asked, now)).await?,
