@@ -175,6 +175,10 @@ async fn open(
             }
             Err(NotHttp)
         }
-        _ => Ok(Opened { wire: Watched::new(wire, STILL, place), peer, is_http2 }),
+        _ => {
+            let wire = Watched::new(wire, STILL, place);
+            let wire = if is_http2 { wire.starting_with(http2::PREFACE, patience) } else { wire };
+            Ok(Opened { wire, peer, is_http2 })
+        }
     }
 }

@@ -28,6 +28,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// Bytes that every client begins with (RFC 9113 3.4), its settings apart.
+pub(super) const PREFACE: usize = 24;
 /// Requests that a client may have under way on a connection; browsers ask for no more at once.
 const STREAMS: u32 = 100;
 /// Bytes of the headers of a request, counted as RFC 9113 6.5.2 says. HTTP/1 takes a little more.

@@ -18,6 +18,8 @@ pub(super) struct Watched {
     most: Duration,
     /// When a byte last came or went.
     moved: Instant,
+    /// How many bytes are still to come at the start, and by when.
+    start: Option<(usize, Instant)>,
     /// When it is looked at again; not before it had to wait.
     alarm: Option<Pin<Box<Sleep>>>,
     _place: Option<Place>,
@@ -26,7 +28,12 @@ pub(super) struct Watched {
 impl Watched {
     /// Watches a connection that may lie still for so long.
     pub(super) fn new(wire: Wire, most: Duration, place: Option<Place>) -> Self {
-        Self { wire, most, moved: Instant::now(), alarm: None, _place: place }
+        Self { wire, most, moved: Instant::now(), start: None, alarm: None, _place: place }
+    }
+
+    /// The same, given up as well where so many bytes have not come in this time, however they drip.
+    pub(super) fn starting_with(self, bytes: usize, patience: Duration) -> Self {
+        Self { start: Some((bytes, Instant::now() + patience)), ..self }
     }
 
     /// What is known of the connection. Fails where it is broken.
@@ -40,7 +47,8 @@ impl Watched {
             self.moved = Instant::now();
             return tried;
         }
-        let until = self.moved + self.most;
+        let still = self.moved + self.most;
+        let until = self.start.map_or(still, |(_, by)| still.min(by));
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
         while alarm.as_mut().poll(cx).is_ready() {
             if Instant::now() >= until {
@@ -56,7 +64,10 @@ impl Watched {
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buffer.filled().len();
         let tried = Pin::new(&mut this.wire).poll_read(cx, buffer);
+        let came = buffer.filled().len() - before;
+        this.start = this.start.and_then(|(bytes, by)| Some((bytes.checked_sub(came).filter(|rest| *rest > 0)?, by)));
         this.watch(tried, cx)
     }
 }
@@ -104,6 +115,28 @@ mod tests {
             let (mut watched, _other) = pair(Duration::from_millis(50)).await;
             let endless = async { while watched.write_all(&[b'x'; 1 << 16]).await.is_ok() {} };
             endless.await;
+        });
+    }
+
+    #[test]
+    fn one_that_drips_at_the_start_is_given_up() {
+        actix::System::new().block_on(async {
+            let (watched, mut other) = pair(Duration::from_secs(60)).await;
+            let mut watched = watched.starting_with(4, Duration::from_millis(50));
+            other.write_all(b"PRI").await.unwrap();
+            let mut read = [0; 4];
+            assert_eq!(watched.read_exact(&mut read).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            // One that has begun may be slow.
+            let (watched, mut other) = pair(Duration::from_secs(60)).await;
+            let mut watched = watched.starting_with(4, Duration::from_millis(50));
+            other.write_all(b"PRI *").await.unwrap();
+            watched.read_exact(&mut read).await.unwrap();
+            let later = async {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                other.write_all(b" HT").await.unwrap();
+            };
+            let (read, ()) = futures_util::future::join(watched.read_exact(&mut read), later).await;
+            assert_eq!(read.unwrap(), 4);
         });
     }
 
