@@ -15,7 +15,8 @@
 //! | 0 | [`model`] | plain values and names, checked when they are made; faults; limits |
 //!
 //! The three modules of floor 1 are strangers to each other. `domain` and `store` know no XML, nothing but `proto/http`
-//! and the bindings of XIMSS to HTTP and WebSocket knows the web framework, nothing but `store` knows the database.
+//! and the bindings of XIMSS to HTTP and WebSocket knows the web framework (but that `proto/net/wire` asks it on which
+//! connection a request came), nothing but `store` knows the database.
 //!
 //! # What must hold
 //! - What a client is told is done is on disk, mostly by one write and one sync (`store::write_ahead`). Jobs share a

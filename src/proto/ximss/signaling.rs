@@ -425,8 +425,6 @@ impl Signaling {
 impl Drop for Signaling {
     /// However the session ended: nothing more is put in, and who holds the inbox learns it.
     fn drop(&mut self) {
-        self.end_directed(None);
-        let owner = self.owner.take();
         let how = if self.server_ends.get() { Departure::OfServer } else { Departure::OfSession };
         self.presence.take();
         // Entered there before the name is free here, or whoever takes that would not find them.
@@ -439,6 +437,7 @@ impl Drop for Signaling {
             }
         }
         self.unbind();
+        let owner = self.owner.take();
         let mut messages = self.said.take();
         self.forget_heard(&mut messages);
         let mut messages: Vec<Arc<HandedIm>> = messages.into_iter().map(|(_, message)| message).collect();
